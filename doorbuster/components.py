@@ -1,0 +1,75 @@
+"""What a stack hands out: components to kill and pause, database nodes, and the proxies between.
+
+Stacks implement these; faults act on them; neither knows the other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+RUN_MARK = "DOORBUSTER_RUN"
+"""The environment variable that every process of a run carries, with the run's id as value."""
+
+
+class Component(Protocol):
+    """One part of the system under test: a process or container with all its descendants."""
+
+    @property
+    def name(self) -> str:
+        """The plan's word for it, such as `storefront-1` or `postgres-a`."""
+
+    @property
+    def address(self) -> str:
+        """`host:port` where it listens, without the proxy."""
+
+    @property
+    def logs(self) -> Path:
+        """The file that its output goes to."""
+
+    def pids(self) -> Sequence[int]:
+        """Return the ids of its processes and their descendants that are alive."""
+
+    def kill(self) -> None:
+        """End it at once, as a crash would (SIGKILL to all); it has gone when this returns."""
+
+    def pause(self) -> None:
+        """Stop it (SIGSTOP to all) without closing anything, until no new descendant turns up."""
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+
+    def restart(self) -> None:
+        """Start it again on the same address after `kill`; it is ready when this returns."""
+
+
+@dataclass(frozen=True)
+class DatabaseNode:
+    """One Postgres server: its component, and how to reach it with and without the proxy."""
+
+    component: Component
+    direct_dsn: str
+    proxied_dsn: str
+    proxy: str
+
+
+@dataclass(frozen=True)
+class Topology:
+    """What a running stack offers to faults, traffic and the final read.
+
+    `proxies` maps the connection's name in a plan (`edge`, `payments`, `webhooks`, `replication`)
+    to the names of its proxies at the Toxiproxy API; `postgres` has one for each node.
+    """
+
+    run_id: str
+    components: Mapping[str, Component]
+    database: Sequence[DatabaseNode]
+    """The nodes, `postgres-a` first, which is primary when the stack comes up."""
+    proxies: Mapping[str, Sequence[str]]
+    proxy_api: str
+    shop_url: str
+    """Through the `edge` proxy: what shoppers use."""
+    shop_direct_url: str
+    """Past the proxy: for the final read, which no fault may disturb."""
+    provider_direct_url: str
+    ops_token: str

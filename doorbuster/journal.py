@@ -1,0 +1,72 @@
+"""The journal: what happened in a run and when, flushed line by line so that a kill loses nothing.
+
+Spans are pairs of events: phases and stages of the run (`begin`, `end`) and faults (`begin` before
+the first call, `active` when seen to work, `end` before the call that lifts, `lifted` when seen
+gone). Every line has the wall clock and the monotonic clock; the `clock` event says which
+monotonic moment is second 0 of the run.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Self
+
+import msgspec
+
+Kind = Literal[
+    "run", "stage", "clock", "phase", "fault", "step", "call", "gate", "stop", "note", "failure"
+]
+Edge = Literal["begin", "end", "active", "lifted", "point"]
+
+
+class JournalEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of `journal.ndjson`.
+
+    Args:
+        kind: `stage` is a part of the run (stack, traffic, heal, quiesce, final read, clean-up),
+            `step` a stage within a fault (`detail.fault` names it), `call` one call to the
+            proxy's API, `failure` a failure of the harness itself.
+        monotonic_s: CLOCK_MONOTONIC of the director's machine, shared by all its processes.
+    """
+
+    kind: Kind
+    edge: Edge
+    name: str
+    wall: str
+    monotonic_s: float
+    detail: dict[str, str | int | float | bool | None] = {}
+
+
+class Journal:
+    """Appends events to a file, each with one write, safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+    def record(
+        self, kind: Kind, edge: Edge, name: str, /, **detail: str | float | bool | None
+    ) -> JournalEvent:
+        """Write one event, stamped now, and return it."""
+        event = JournalEvent(
+            kind, edge, name, datetime.now(UTC).isoformat(), time.monotonic(), dict(detail)
+        )
+        os.write(self._fd, msgspec.json.encode(event) + b"\n")
+        return event
+
+    @contextmanager
+    def span(self, kind: Kind, name: str, /, **detail: str | float | bool | None) -> Iterator[None]:
+        """Record `begin` on entry and `end` on exit, however the body ends."""
+        self.record(kind, "begin", name, **detail)
+        try:
+            yield
+        finally:
+            self.record(kind, "end", name)

@@ -1,0 +1,119 @@
+"""The books: the shop's own final record and the payment provider's, row by row.
+
+The names are those an adapter must produce; money is integer minor units, times RFC 3339 UTC.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+
+class LedgerOrder(msgspec.Struct, frozen=True):
+    """One order as the shop has it after the run."""
+
+    order_id: str
+    client_ref: str
+    user_ref: str
+    status: str
+    total: int
+    currency: str
+    created_at: str
+    updated_at: str
+    version: int
+
+
+class LedgerLine(msgspec.Struct, frozen=True):
+    """One line of an order."""
+
+    order_id: str
+    sku: str
+    qty: int
+    unit_price: int
+
+
+class LedgerStock(msgspec.Struct, frozen=True):
+    """The stock counters of one SKU; `adjusted` is what was added or taken besides sales."""
+
+    sku: str
+    initial: int
+    adjusted: int
+    available: int
+    reserved: int
+    sold: int
+
+
+class LedgerReservation(msgspec.Struct, frozen=True):
+    """One hold on stock; `state` is active, claimed, released or expired."""
+
+    reservation_id: str
+    order_id: str
+    sku: str
+    qty: int
+    state: str
+    expires_at: str
+
+
+class LedgerPayment(msgspec.Struct, frozen=True):
+    """One payment attempt; `state` is created, processing, captured, declined, failed, refunded."""
+
+    payment_id: str
+    order_id: str
+    psp_key: str
+    psp_ref: str | None
+    state: str
+    amount: int
+    created_at: str
+
+
+class LedgerEvent(msgspec.Struct, frozen=True):
+    """One transition of an order."""
+
+    order_id: str
+    seq: int
+    from_status: str | None
+    to_status: str
+    at: str
+
+
+class ProviderCharge(msgspec.Struct, frozen=True):
+    """One charge in the provider's book; `merchant_ref` is the shop's order id."""
+
+    charge_id: str
+    merchant_ref: str
+    psp_key: str
+    amount: int
+    currency: str
+    state: Literal["captured", "declined"]
+    created_at: str
+
+
+class ProviderRefund(msgspec.Struct, frozen=True):
+    """One refund in the provider's book."""
+
+    refund_id: str
+    charge_id: str
+    amount: int
+    created_at: str
+
+
+LEDGER_TABLES: Final[dict[str, type[msgspec.Struct]]] = {
+    "orders": LedgerOrder,
+    "order_lines": LedgerLine,
+    "stock": LedgerStock,
+    "reservations": LedgerReservation,
+    "payments": LedgerPayment,
+    "order_events": LedgerEvent,
+}
+"""File stem under `ledger/` to the record that each of its lines holds."""
+
+PROVIDER_TABLES: Final[dict[str, type[msgspec.Struct]]] = {
+    "charges": ProviderCharge,
+    "refunds": ProviderRefund,
+}
+"""File stem under `provider/` to the record that each of its lines holds."""
+
+SOLD: Final = frozenset({"paid", "fulfilled"})
+"""Order states in which goods are owed."""
+
+PAYABLE: Final = frozenset({"pending_payment", "payment_processing"})
+"""Order states that still hold stock."""

@@ -1,0 +1,188 @@
+"""The plan as a whole, and the moments that follow from it."""
+
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+
+from doorbuster.anchors import anchor_s
+from doorbuster.budgets import Budget, BudgetText, StopCondition, StopText, parse_budget, parse_stop
+from doorbuster.faults import Fault, Frozen
+from doorbuster.operations import OPERATIONS
+from doorbuster.plan.sale import Sale
+from doorbuster.plan.traffic import Traffic
+from doorbuster.quantities import Duration
+
+DEFAULT_GOOD_WITHIN_S = 1.0
+
+
+def _known_strategy(name: str, info: ValidationInfo) -> str:
+    known = (info.context or {}).get("strategies")
+    if known is not None and name not in known:
+        raise ValueError(f"unknown strategy: expected one of {', '.join(known)}")
+    return name
+
+
+class Storefront(Frozen):
+    """How the reference shop is built; for no other shop.
+
+    Args:
+        replicas: Processes that share the shop's port.
+        reservation: How stock is taken; `doorbuster strategies` lists them, wrong ones included.
+        replication: Whether a commit waits for the standby; `asynchronous` can lose orders.
+        hold: How long an unpaid order keeps its stock.
+    """
+
+    replicas: Annotated[int, Field(ge=1, le=16)] = 1
+    reservation: Annotated[str, AfterValidator(_known_strategy)] = "conditional_update"
+    replication: Literal["synchronous", "asynchronous"] = "synchronous"
+    hold: Duration = 15.0
+
+
+class Plan(Frozen):
+    """What one rehearsal intends."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
+    description: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 7
+    stack: Literal["embedded", "containers"] = "embedded"
+    shop: str = "reference"
+    storefront: Storefront = Storefront()
+    sale: Sale
+    traffic: Traffic
+    faults: tuple[Fault, ...] = ()
+    good_within: dict[str, Duration] = Field(default_factory=dict)
+    budgets: tuple[BudgetText, ...] = ()
+    stop: tuple[StopText, ...] = ()
+
+    @field_validator("name")
+    @classmethod
+    def _no_other_meaning(cls, name: str) -> str:
+        if name == "latest":
+            raise ValueError("expected another name: `latest` means the latest run")
+        return name
+
+    @field_validator("shop")
+    @classmethod
+    def _only_reference(cls, shop: str) -> str:
+        if shop != "reference":
+            raise ValueError("expected `reference`, the only shop that can be driven yet")
+        return shop
+
+    @field_validator("good_within")
+    @classmethod
+    def _known_operations(cls, limits: dict[str, float]) -> dict[str, float]:
+        for op in limits:
+            if op not in OPERATIONS:
+                raise ValueError(
+                    f"unknown operation {op!r}: expected one of {', '.join(OPERATIONS)}"
+                )
+        return limits
+
+    @field_validator("faults")
+    @classmethod
+    def _names_once(cls, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+        names = [fault.name for fault in faults]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two faults are called {name!r}: give one another `name`")
+        return faults
+
+    @model_validator(mode="after")
+    def _fits_its_timeline(self) -> "Plan":
+        for fault in self.faults:
+            self._check_fault(fault)
+        opens_s, closes_s = self.opens_s, self.closes_s
+        if not 0 <= opens_s < self.length_s:
+            raise ValueError(f"sale.opens_at is at {opens_s:g} s, expected within the phases")
+        if closes_s is not None and not opens_s < closes_s <= self.length_s:
+            raise ValueError(
+                f"sale.closes_at is at {closes_s:g} s, expected after opens_at ({opens_s:g} s) "
+                f"and within the phases ({self.length_s:g} s)"
+            )
+        return self
+
+    def _check_fault(self, fault: Fault) -> None:
+        begins_s, ends_s = self.fault_span_s(fault)
+        baseline = self.traffic.arrivals[0]
+        if begins_s < baseline.lasts:
+            raise ValueError(
+                f"fault {fault.name!r} begins at {begins_s:g} s, expected after the first phase, "
+                f"{baseline.phase!r}, which is the baseline ({baseline.lasts:g} s)"
+            )
+        if ends_s >= self.length_s:
+            raise ValueError(
+                f"fault {fault.name!r} is lifted at {ends_s:g} s, expected before the last phase "
+                f"ends ({self.length_s:g} s): else its recovery is not seen"
+            )
+
+    @cached_property
+    def phase_starts_s(self) -> dict[str, float]:
+        """Second at which each phase starts, in order; the first starts at 0."""
+        starts_s, at_s = {}, 0.0
+        for phase in self.traffic.arrivals:
+            starts_s[phase.phase] = at_s
+            at_s += phase.lasts
+        return starts_s
+
+    @property
+    def length_s(self) -> float:
+        """Seconds from the first phase's start to the last one's end."""
+        return sum(phase.lasts for phase in self.traffic.arrivals)
+
+    @property
+    def baseline_s(self) -> float:
+        """Length of the baseline, the first phase."""
+        return self.traffic.arrivals[0].lasts
+
+    @property
+    def opens_s(self) -> float:
+        """T0 on the run's clock."""
+        return anchor_s(self.sale.opens_at, self.phase_starts_s)
+
+    @property
+    def closes_s(self) -> float | None:
+        """The sale's end on the run's clock."""
+        closes_at = self.sale.closes_at
+        return None if closes_at is None else anchor_s(closes_at, self.phase_starts_s)
+
+    def fault_span_s(self, fault: Fault) -> tuple[float, float]:
+        """Return when `fault` begins and when its lifting starts, on the run's clock."""
+        begins_s = anchor_s(fault.at, self.phase_starts_s)
+        return begins_s, begins_s + fault.lifted_after_s
+
+    def phase_span_s(self, phase: str) -> tuple[float, float]:
+        """Return the start and end of `phase`."""
+        lasts_s = next(p.lasts for p in self.traffic.arrivals if p.phase == phase)
+        return self.phase_starts_s[phase], self.phase_starts_s[phase] + lasts_s
+
+    def good_within_s(self, op: str) -> float:
+        """Return the limit within which operation `op` counts as served and good."""
+        return self.good_within.get(op, DEFAULT_GOOD_WITHIN_S)
+
+    @property
+    def parsed_budgets(self) -> tuple[Budget, ...]:
+        return tuple(parse_budget(text) for text in self.budgets)
+
+    @property
+    def parsed_stops(self) -> tuple[StopCondition, ...]:
+        return tuple(parse_stop(text) for text in self.stop)
+
+    @property
+    def recovery_hold_s(self) -> float:
+        """How long the shop must stay steady to count as recovered."""
+        return max(5.0, 2 * self.traffic.timeout)
+
+    def recovery_limit_s(self, fault: str) -> float | None:
+        """Return the tightest recovery objective (RTO) that the budgets set for `fault`."""
+        limits = (b.limit for b in self.parsed_budgets if b.measure.fault == fault)
+        return min(limits, default=None)
+
+    @property
+    def max_lateness_s(self) -> float:
+        """The p99 of lateness it may have: 50 ms, or a tenth of the tightest latency budget."""
+        if self.traffic.max_lateness is not None:
+            return self.traffic.max_lateness
+        budgets = self.parsed_budgets
+        limits = [b.limit for b in budgets if b.measure.metric == "percentile"]
+        return min([0.05, *(limit / 10 for limit in limits)])

@@ -1,0 +1,101 @@
+"""Quantities as people write them in a plan: `10s`, `150/s`, `3%`, `"99.00"`, `rush+4s`."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_SECONDS: Final = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
+_RATE: Final = re.compile(r"(\d+(?:\.\d+)?)/(s|m)")
+_SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)%")
+_MONEY: Final = re.compile(r"(\d{1,12})\.(\d\d)")
+
+
+def duration_s(text: object) -> float:
+    """Return the seconds that a text such as `10s`, `500ms`, `2m` or `1h` means."""
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ValueError("expected a duration such as 10s, 500ms or 2m")
+    return round(float(Decimal(match[1]) * _SECONDS[match[2]]), 6)
+
+
+def rate_per_s(text: object) -> float:
+    """Return the events per second that a text such as `150/s` or `90/m` means."""
+    match = _RATE.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ValueError("expected a rate such as 150/s or 90/m")
+    return float(Decimal(match[1]) / _SECONDS[match[2]])
+
+
+def share(text: object) -> float:
+    """Return the fraction (0 to 1) that a text such as `3%` means."""
+    match = _SHARE.fullmatch(text) if isinstance(text, str) else None
+    if not match or Decimal(match[1]) > 100:
+        raise ValueError("expected a share from 0% to 100%, such as 3%")
+    return float(Decimal(match[1]) / 100)
+
+
+def money_minor(text: object) -> int:
+    """Return the minor units (cents) that a decimal text such as `"99.00"` means."""
+    match = _MONEY.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ValueError('expected money as a text with two decimals, such as "99.00"')
+    return int(match[1]) * 100 + int(match[2])
+
+
+def duration_text(seconds: float) -> str:
+    """Return the text that `duration_s` reads back as `seconds`."""
+    exact = _exact(seconds)
+    return f"{_plain(exact)}s" if exact >= 1 or not exact else f"{_plain(exact * 1000)}ms"
+
+
+def rate_text(per_s: float) -> str:
+    return f"{_plain(_exact(per_s))}/s"
+
+
+def share_text(fraction: float) -> str:
+    return f"{_plain(_exact(fraction) * 100)}%"
+
+
+def money_text(minor: int) -> str:
+    return f"{minor // 100}.{minor % 100:02d}"
+
+
+def _exact(number: float) -> Decimal:
+    """Return the shortest decimal that reads back as `number`, so that a plan survives a copy."""
+    return Decimal(repr(number))
+
+
+def _plain(number: Decimal) -> str:
+    """Return `number` without exponent and needless zeros: 100, not 1E+2 or 100.0."""
+    return f"{number.normalize():f}"
+
+
+def _text(pattern: str, example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "examples": [example]})
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(duration_s),
+    PlainSerializer(duration_text),
+    _text(_DURATION.pattern, "10s"),
+]
+"""Seconds, written `10s`, `500ms`, `2m` or `1h`."""
+
+Rate = Annotated[
+    float, BeforeValidator(rate_per_s), PlainSerializer(rate_text), _text(_RATE.pattern, "150/s")
+]
+"""Events per second, written `150/s` or `90/m`."""
+
+Share = Annotated[
+    float, BeforeValidator(share), PlainSerializer(share_text), _text(_SHARE.pattern, "3%")
+]
+"""A fraction from 0 to 1, written `3%`."""
+
+Money = Annotated[
+    int, BeforeValidator(money_minor), PlainSerializer(money_text), _text(_MONEY.pattern, "99.00")
+]
+"""Integer minor units, written `"99.00"`."""
