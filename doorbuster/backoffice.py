@@ -69,7 +69,7 @@ class BackOffice:
             ],
         }
         try:
-            answer = self._client.put("/v1/ops/sale", json=sale)
+            answer = self._client.put("/ops/sale", json=sale)
         except httpx.HTTPError as error:
             raise TargetNotReady(f"the shop did not take the sale: {error!r}") from error
         if answer.status_code != httpx.codes.OK:
@@ -80,14 +80,14 @@ class BackOffice:
     def is_quiet(self) -> bool:
         """Tell whether no payment is in flight and no hold is left; False if it does not answer."""
         try:
-            answer = self._client.get("/v1/ops/quiescence")
+            answer = self._client.get("/ops/quiescence")
         except httpx.HTTPError:
             return False
         return answer.status_code == httpx.codes.OK and bool(answer.json()["quiet"])
 
     def read_ledger(self) -> int:
         """Copy the shop's books, one consistent snapshot, into `ledger/`; return the rows."""
-        return self._read("/v1/ops/ledger", self._run.ledger, LEDGER_TABLES)
+        return self._read("/ops/ledger", self._run.ledger, LEDGER_TABLES)
 
     def read_provider(self) -> int:
         """Copy the provider's book into `provider/`; return the rows."""

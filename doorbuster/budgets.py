@@ -9,6 +9,7 @@ errors > 60% for 10s    (a stop condition)
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ValidationInfo, WithJsonSchema
@@ -144,7 +145,8 @@ def _measure(text: str) -> Measure:
     if op and op not in OPERATIONS:
         raise ValueError(f"unknown operation {op!r}: expected one of {', '.join(OPERATIONS)}")
     if match["quantile"]:
-        return Measure("percentile", quantile=float(match["quantile"]) / 100, op=op)
+        # In decimals: 99.9 / 100 as floats is a little above 0.999, which is another rank.
+        return Measure("percentile", quantile=float(Decimal(match["quantile"]) / 100), op=op)
     if match["fault"]:
         return Measure("recovery", fault=match["fault"])
     return Measure("errors" if match["plain"] == "errors" else "goodput", op=op)

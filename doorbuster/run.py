@@ -114,11 +114,11 @@ class Rehearsal:
             with self.journal.span("stage", "stack"):
                 topology = up.enter_context(_closing(self.journal, self.parts.stack()))
             shop = up.enter_context(self.parts.shop(topology))
-            hurry = self._drive(topology, shop)
+            hurry = self.drive(topology, shop)
             self._quiesce(shop, hurry=hurry)
             self._final_read(shop)
 
-    def _drive(self, topology: Topology, shop: Shop) -> bool:
+    def drive(self, topology: Topology, shop: Shop) -> bool:
         """Send the traffic and act out the timeline; return whether to hurry from here on."""
         with (
             self.journal.span("stage", "traffic"),

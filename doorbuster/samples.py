@@ -89,7 +89,7 @@ class Sampler:
 
     async def _stock(self, client: httpx.AsyncClient) -> list[StockSecond]:
         try:
-            answer = await client.get("/v1/ops/inventory")
+            answer = await client.get("/ops/inventory")
         except httpx.HTTPError:
             return []
         if answer.status_code != httpx.codes.OK:

@@ -9,6 +9,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from doorbuster.budgets import StopCondition
+from doorbuster.errors import DoorbusterError
 from doorbuster.gate import Gate, baseline_gate
 from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory
@@ -37,7 +38,10 @@ class Tail(Generic[Record]):
             with path.open("rb") as file:
                 file.seek(self._offsets.get(path, 0))
                 complete, newline, _ = file.read().rpartition(b"\n")
-            self.rows += [decoder.decode(line) for line in complete.splitlines()]
+            try:
+                self.rows += [decoder.decode(line) for line in complete.splitlines()]
+            except msgspec.MsgspecError as error:
+                raise DoorbusterError(f"{path}: {error}") from error
             self._offsets[path] = self._offsets.get(path, 0) + len(complete) + len(newline)
         return self.rows
 

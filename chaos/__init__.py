@@ -1,0 +1,1 @@
+"""Faults: what breaks in a sale, begun and always undone."""

@@ -1,0 +1,105 @@
+"""What faults act with: the system under test, the proxy's API, the journal; and how they tell."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chaos.calls import Call, Stream
+from chaos.probe import proxy_listens
+from chaos.switches import SwitchApi, Switches
+from doorbuster.components import Topology
+from doorbuster.errors import DoorbusterError, FaultStuck
+from doorbuster.journal import JournalEvent
+
+LOOK_EVERY_S = 0.01
+
+
+class ProxyApi(SwitchApi, Protocol):
+    """What faults ask of a client of the Toxiproxy API; removing what is not there is fine."""
+
+    def add_toxic(
+        self,
+        proxy: str,
+        *,
+        name: str,
+        type: str,
+        attributes: Mapping[str, int],
+        stream: Stream = ...,
+    ) -> object:
+        """Add a toxic to a proxy."""
+
+    def remove_toxic(self, proxy: str, name: str) -> None:
+        """Remove it."""
+
+    def toxics(self, proxy: str) -> Sequence[Mapping[str, Any]]:
+        """Return the toxics of a proxy."""
+
+
+class EventLog(Protocol):
+    """What faults ask of the journal."""
+
+    def record(
+        self, kind: Any, edge: Any, name: str, /, **detail: str | float | bool | None
+    ) -> JournalEvent:
+        """Write one event, stamped now."""
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What a fault needs to act, the same for all faults of a run.
+
+    Args:
+        seed: Decides which requests a provider that misbehaves for a share of them picks.
+        switches: Keeps apart the faults that want the same proxy shut.
+        listening: Says whether a proxy of the API at a URL takes connections.
+        patience_s: How long to look for what a call should have changed.
+    """
+
+    topology: Topology
+    api: ProxyApi
+    journal: EventLog
+    seed: int
+    switches: Switches = field(default_factory=Switches)
+    listening: Callable[[str, str], bool] = proxy_listens
+    patience_s: float = 2.0
+
+    def shut(self, proxy: str, *, fault: str) -> None:
+        self.switches.shut(self.api, proxy, by=fault)
+
+    def open(self, proxy: str, *, fault: str) -> None:
+        self.switches.open(self.api, proxy, by=fault)
+
+    def listens(self, proxy: str) -> bool:
+        return self.listening(self.topology.proxy_api, proxy)
+
+    def require_seen(self, seen: Callable[[], bool], *, what: str) -> None:
+        """Look until `seen` says yes; a fault that cannot be seen to act would prove nothing."""
+        give_up_s = time.monotonic() + self.patience_s
+        while not seen():
+            if time.monotonic() > give_up_s:
+                raise DoorbusterError(f"{what} is not to be seen {self.patience_s:g} s after it")
+            time.sleep(LOOK_EVERY_S)
+
+    @contextmanager
+    def called(self, call: Call, *, fault: str) -> Iterator[None]:
+        """Journal a call before and after it is made: when it took effect lies in between."""
+        self.journal.record("call", "point", call.line, fault=fault, before=True)
+        try:
+            yield
+        except DoorbusterError as error:
+            self.journal.record(
+                "call", "point", call.line, fault=fault, before=False, error=str(error)
+            )
+            raise
+        self.journal.record("call", "point", call.line, fault=fault, before=False)
+
+    def step(self, name: str, *, fault: str, **detail: str | float | bool | None) -> None:
+        """Journal a stage within a fault."""
+        self.journal.record("step", "point", name, fault=fault, **detail)
+
+
+def stuck(fault: str, error: Exception, *, by_hand: str) -> FaultStuck:
+    """Return the error that ends the run: it says what is still broken and how to mend it."""
+    return FaultStuck(f"fault {fault!r} could not be lifted ({error}); by hand: {by_hand}")

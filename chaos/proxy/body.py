@@ -1,0 +1,101 @@
+"""Request bodies read as Toxiproxy reads them, which is how Go's `encoding/json` does.
+
+The first JSON value counts and what follows it is ignored, as are unknown members; names match in
+any case and the last one wins; null leaves a member unset.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from chaos.proxy.errors import ApiError
+
+INT64_MAX = 2**63 - 1
+
+
+class Body:
+    """The members of one JSON object."""
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        self._members = {name.lower(): value for name, value in members.items()}
+
+    def text(self, name: str, default: str) -> str:
+        value = self._members.get(name)
+        if value is None:
+            return default
+        return value if isinstance(value, str) else _refuse(name, "a string")
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = self._members.get(name)
+        if value is None:
+            return default
+        return value if isinstance(value, bool) else _refuse(name, "true or false")
+
+    def number(self, name: str, default: float) -> float:
+        value = self._members.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            _refuse(name, "a number")
+        # A client that sent 1 or 1.0 gets 1 back.
+        return int(value) if value == int(value) else value
+
+    def members(self, name: str) -> "Body":
+        value = self._members.get(name)
+        if value is None:
+            return Body({})
+        return Body(value) if isinstance(value, dict) else _refuse(name, "an object")
+
+    def integers(self, current: Mapping[str, int]) -> dict[str, int]:
+        """Return `current` with the values that are given here; 1.0 and 1e3 are not integers."""
+        return {name: self._integer(name, value) for name, value in current.items()}
+
+    def _integer(self, name: str, default: int) -> int:
+        value = self._members.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > INT64_MAX:
+            _refuse(name, "a 64-bit integer")
+        return value
+
+
+def parse_object(raw: bytes) -> Body:
+    return _object(_first_value(raw))
+
+
+def parse_array(raw: bytes) -> list[Body]:
+    value = _first_value(raw)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        _refuse("the body", "an array")
+    return [_object(item) for item in value]
+
+
+def _object(value: object) -> Body:
+    if value is None:
+        return Body({})
+    return Body(value) if isinstance(value, dict) else _refuse("the body", "an object")
+
+
+def _first_value(raw: bytes) -> object:
+    text = raw.decode(errors="replace").lstrip(" \t\r\n")
+    if not text:
+        raise ApiError(400, "bad request body: EOF")
+    try:
+        value, _ = json.JSONDecoder(parse_constant=_constant).raw_decode(text)
+    except json.JSONDecodeError as error:
+        cut_off = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        words = "unexpected EOF" if cut_off else f"{error.msg} at character {error.pos + 1}"
+        raise ApiError(400, f"bad request body: {words}") from None
+    except RecursionError:
+        raise ApiError(400, "bad request body: nested too deeply") from None
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise ApiError(400, f"bad request body: {name} is not JSON")
+
+
+def _refuse(name: str, expected: str) -> NoReturn:
+    raise ApiError(400, f"bad request body: {name} must be {expected}")

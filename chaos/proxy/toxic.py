@@ -1,0 +1,65 @@
+"""A toxic as a client asked for it; what it does to a connection is in `chaos.proxy.toxics`."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
+
+from chaos.proxy.body import Body
+from chaos.proxy.errors import ApiError
+from chaos.proxy.toxics import KINDS
+from chaos.proxy.toxics.stage import Stage
+
+Direction = Literal["upstream", "downstream"]
+DIRECTIONS: tuple[Direction, ...] = ("upstream", "downstream")
+
+
+@dataclass(frozen=True)
+class Toxic:
+    """One named fault on one direction of a proxy."""
+
+    name: str
+    type_name: str
+    stream: str
+    """The direction as the client spelt it, which is how it is echoed."""
+    toxicity: float
+    attributes: dict[str, int]
+
+    @property
+    def direction(self) -> Direction:
+        return cast("Direction", self.stream.lower())
+
+    @property
+    def kind(self) -> type[Stage]:
+        return KINDS[self.type_name]
+
+    @classmethod
+    def parse(cls, body: Body, *, taken: Collection[str]) -> "Toxic":
+        """Read a toxic to be added beside those `taken`, with Toxiproxy's order of checks."""
+        stream = body.text("stream", "downstream")
+        type_name = body.text("type", "")
+        toxicity = body.number("toxicity", 1)
+        name = body.text("name", "") or f"{type_name}_{stream}"
+        given = body.members("attributes")
+        if stream.lower() not in DIRECTIONS:
+            raise ApiError(400, "stream was invalid, can be either upstream or downstream")
+        if type_name not in KINDS:
+            raise ApiError(400, "invalid toxic type")
+        if name in taken:
+            raise ApiError(409, "toxic already exists")
+        attributes = given.integers(KINDS[type_name].defaults)
+        return cls(name, type_name, stream, toxicity, attributes)
+
+    def updated(self, body: Body) -> "Toxic":
+        """Return this toxic with the members of `body` in place of its own."""
+        attributes = body.members("attributes").integers(self.attributes)
+        toxicity = body.number("toxicity", self.toxicity)
+        return replace(self, attributes=attributes, toxicity=toxicity)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "attributes": self.attributes,
+            "name": self.name,
+            "type": self.type_name,
+            "stream": self.stream,
+            "toxicity": self.toxicity,
+        }

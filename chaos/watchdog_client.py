@@ -1,0 +1,109 @@
+"""The director's side of the watchdog: starts it, renews its lease, tells it when all is done."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from chaos.watchdog import Word
+from doorbuster.components import RUN_MARK
+from doorbuster.errors import DoorbusterError
+
+SOURCES = Path(__file__).parents[1]
+END_BOUND_S = 15.0
+
+
+class Watchdog:
+    """A watchdog that runs; as a context manager, it sweeps when the body ends with an exception.
+
+    An exception may well be a clean-up that failed, so the second pair of hands gets its turn.
+    """
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+
+    @classmethod
+    def start(
+        cls,
+        run_id: str,
+        *,
+        journal: Path,
+        log: Path = Path(os.devnull),
+        lease_s: float = 60.0,
+        proxy_api: str | None = None,
+    ) -> Self:
+        """Start the watchdog of a run, before anything else of the run is started.
+
+        It must outlive us, so it gets a session of its own, and it must not be swept by itself,
+        so it does not carry the run's mark and does not work in the run's folder.
+        """
+        environment = {name: value for name, value in os.environ.items() if name != RUN_MARK}
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                (sys.executable, "-P", "-m", "chaos.watchdog"),
+                bufsize=0,
+                cwd="/",
+                env=environment | {"PYTHONPATH": str(SOURCES)},
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        watchdog = cls(process)
+        told = Word(run_id, str(journal.resolve()), proxy_api=proxy_api, lease_s=lease_s)
+        watchdog._say(told)
+        return watchdog
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.done()
+        else:
+            self._hang_up()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def renew(self, for_s: float) -> None:
+        """Ask not to be taken for hung during the next `for_s` seconds."""
+        self._say(Word(lease_s=for_s))
+
+    def use_proxy(self, url: str) -> None:
+        """Name a Toxiproxy that the run uses and did not start."""
+        self._say(Word(proxy_api=url))
+
+    def done(self) -> None:
+        """Say that the run ended in order, and see the watchdog end."""
+        if self.alive:
+            self._say(Word(done=True))
+        self._hang_up()
+
+    def _say(self, word: Word) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(msgspec.json.encode(word) + b"\n")
+        except BrokenPipeError:
+            raise DoorbusterError(f"the watchdog has ended with {self._process.wait()}") from None
+
+    def _hang_up(self) -> None:
+        """Close the pipe and wait; a watchdog that was not told of the end now sweeps."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(END_BOUND_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise DoorbusterError(f"the watchdog did not end within {END_BOUND_S:g} s") from None

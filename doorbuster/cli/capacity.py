@@ -1,0 +1,106 @@
+"""`doorbuster capacity`: raise the arrival rate in steps until a budget breaks; say the range."""
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from doorbuster.cli.interrupts import Interrupts, listening
+from doorbuster.cli.plans import DEFAULT_PLAN, PlanArgument, SeedOption, SetOption, find_plan
+from doorbuster.cli.plug import Guard, Plug, ProxyOption, guarded
+from doorbuster.cli.results import RUNS, RunsOption
+from doorbuster.cli.screen import Screen
+from doorbuster.components import Topology
+from doorbuster.gate import Gate
+from doorbuster.journal import Journal
+from doorbuster.plan import LoadedPlan
+from doorbuster.plan.stepping import step_plan
+from doorbuster.plan.stored import store_plan
+from doorbuster.run import Rehearsal
+from doorbuster.rundir import RunDirectory, new_run
+from doorbuster.search import Capacity, Step, next_rate
+from doorbuster.search import capacity as range_of
+from doorbuster.watch import Watch
+from reports.capacity import StepFigures, exit_code, judge_step, sentence, write_capacity
+
+HighestOption = Annotated[
+    float, typer.Option("--highest", min=1.0, help="Sessions a second beyond which to stop.")
+]
+
+
+def capacity(
+    plan: PlanArgument = DEFAULT_PLAN,
+    changes: SetOption = None,
+    seed: SeedOption = None,
+    runs: RunsOption = RUNS,
+    proxy: ProxyOption = "auto",
+    highest: HighestOption = 1000.0,
+) -> int:
+    """Find how many sessions a second the shop takes within the plan's budgets."""
+    loaded = find_plan(plan, changes=changes or (), seed=seed)
+    run = new_run(runs, f"{loaded.plan.name}-capacity")
+    store_plan(run, loaded)
+    screen = Screen(loaded.plan, Watch(loaded.plan, run))
+    screen.say(f"run directory: {run.path}")
+    with listening() as interrupts, Journal(run.journal) as journal, guarded(run, proxy) as guard:
+        search = Search(loaded, run, guard, interrupts, highest)
+        found = search.run(journal, screen)
+    page = write_capacity(run, search.steps, found)
+    Console().print(f"capacity: {sentence(found)}", soft_wrap=True, highlight=False)
+    Console().print(f"report: {page}", soft_wrap=True, highlight=False)
+    return 5 if interrupts.asked else exit_code(found)
+
+
+@dataclass
+class Search:
+    """One search: a stack that stays up, and a run directory for each rate that is tried."""
+
+    loaded: LoadedPlan
+    directory: RunDirectory
+    guard: Guard
+    interrupts: Interrupts
+    highest: float
+    steps: list[StepFigures] = field(default_factory=list)
+
+    def run(self, journal: Journal, screen: Screen) -> Capacity:
+        """Try rates until the search is over or somebody stops it."""
+        plug = Plug(self.loaded.plan, self.directory, self.guard, journal, screen, self.interrupts)
+        start = min(self.highest, self.loaded.plan.traffic.arrivals[0].rate[0])
+        with journal.span("run", self.loaded.plan.name), plug.stack() as topology:
+            while rate := next_rate(self._tried(), start=start, highest=self.highest):
+                figures = self._step(rate, topology)
+                if self.interrupts.asked:
+                    journal.record("stop", "point", "by hand", by_hand=True)
+                    break
+                self.steps.append(figures)
+                screen.say(line(figures))
+        return range_of(self._tried())
+
+    def _tried(self) -> list[Step]:
+        return [Step(step.rate_per_s, step.ruling) for step in self.steps]
+
+    def _step(self, rate: float, topology: Topology) -> StepFigures:
+        """Send one rate's traffic to a shop that was emptied for it, and judge it."""
+        number = len(self.steps) + 1
+        step = RunDirectory(self.directory.path / "steps" / f"{number:02d}-{rate:g}")
+        step.create()
+        plan = step_plan(self.loaded.plan, rate, highest=self.highest)
+        store_plan(step, replace(self.loaded, plan=plan))
+        screen = Screen(plan, Watch(plan, step), quiet=True)
+        with Journal(step.journal) as journal, journal.span("run", plan.name):
+            plug = Plug(plan, step, self.guard, journal, screen, self.interrupts)
+            parts = replace(plug.parts(), gate=lambda: Gate(True, None, "a step has no baseline"))
+            with parts.shop(topology) as shop:
+                Rehearsal(plan, parts, journal).drive(topology, shop)
+        return judge_step(step, rate)
+
+
+def line(step: StepFigures) -> str:
+    """Return what one step showed, in one line."""
+    p99 = "no sample" if step.reserve_p99_s is None else f"{step.reserve_p99_s * 1000:.0f} ms"
+    return (
+        f"{step.rate_per_s:7.1f}/s  {step.ruling:<8}p99(reserve) {p99}, "
+        f"{step.orders_per_s:.1f} orders/s, goodput {step.goodput_per_s or 0:.0f}/s"
+        + ("" if step.ruling == "pass" else f"; {step.reasons[0]}" if step.reasons else "")
+    )

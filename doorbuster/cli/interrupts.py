@@ -1,0 +1,38 @@
+"""Ctrl-C and SIGTERM: the first ends the rehearsal in order, a second one only cleans up."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupts:
+    """How often somebody asked to stop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.cleaning = False
+
+    @property
+    def asked(self) -> bool:
+        """Whether the rehearsal is to end."""
+        return self.count > 0
+
+    def heard(self, _number: int, _frame: FrameType | None) -> None:
+        """Take note; the second time drop everything but the clean-up, which nothing stops."""
+        self.count += 1
+        if self.count == 2 and not self.cleaning:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def listening() -> Iterator[Interrupts]:
+    """Listen for SIGINT and SIGTERM while the context is open."""
+    interrupts = Interrupts()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, interrupts.heard) for number in numbers}
+    try:
+        yield interrupts
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,112 @@
+"""Commands about plans: `plans`, `strategies`, `validate`, `schema`; and how others find a plan."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from doorbuster.arrivals import expected_count
+from doorbuster.errors import DoorbusterError, PlanError
+from doorbuster.plan import LoadedPlan, Plan, load_plan
+from doorbuster.plan.reading import read_plan_file
+
+DEFAULT_PLAN = "doorbuster"
+
+PlanArgument = Annotated[
+    str, typer.Argument(metavar="PLAN", help="A ready plan's name, or the path of a plan file.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change one value, such as traffic.arrivals.rush.rate=80/s. Repeatable.",
+    ),
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Same as --set seed=N.")]
+
+
+def find_plan(name: str, *, changes: Sequence[str] = (), seed: int | None = None) -> LoadedPlan:
+    """Read the plan that `name` means and apply the changes of the command line."""
+    overrides = [*changes, *([f"seed={seed}"] if seed is not None else [])]
+    source, text = _text_of(name)
+    known = [strategy["id"] for strategy in described()["strategies"]]
+    return load_plan(text, source=source, overrides=overrides, strategies=known)
+
+
+def ready_plans() -> dict[str, str]:
+    """Return the texts of the ready plans by name."""
+    folder = resources.files("doorbuster") / "plans"
+    return {
+        Path(entry.name).stem: entry.read_text(encoding="utf-8")
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".yaml")
+    }
+
+
+@cache
+def described() -> dict[str, Any]:
+    """Return what the reference shop says of its strategies and flaws."""
+    command = (sys.executable, "-m", "target_app", "describe")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode != 0:
+        raise DoorbusterError(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def plans() -> None:
+    """List the ready plans."""
+    table = Table("plan", "what it rehearses", "takes about", box=None, pad_edge=False)
+    for name, text in ready_plans().items():
+        plan = load_plan(text, source=name).plan
+        table.add_row(name, plan.description, f"{plan.length_s + plan.traffic.warmup + 30:.0f} s")
+    Console().print(table)
+
+
+def strategies() -> None:
+    """List the reference shop's reservation strategies, wrong ones included."""
+    table = Table("reservation", "", "what it does", "a wrong one is seen by", box=None)
+    for strategy in described()["strategies"]:
+        right = "correct" if strategy["correct"] else "WRONG"
+        seen_by = ", ".join(strategy["seen_by"])
+        table.add_row(strategy["id"], right, f"{strategy['title']}: {strategy['why']}", seen_by)
+    Console().print(table)
+
+
+def validate(plan: PlanArgument, changes: SetOption = None, seed: SeedOption = None) -> None:
+    """Read a plan, report every mistake, and print what it amounts to."""
+    loaded = find_plan(plan, changes=changes or (), seed=seed)
+    print(f"{loaded.source}: valid. {summary_of(loaded.plan)}")
+
+
+def schema() -> None:
+    """Print the JSON Schema of plans."""
+    print(json.dumps(Plan.model_json_schema(by_alias=True), indent=2))
+
+
+def summary_of(plan: Plan) -> str:
+    """Return what a plan amounts to, in one sentence."""
+    sessions = sum(expected_count(phase) for phase in plan.traffic.arrivals)
+    faults = ", ".join(fault.name for fault in plan.faults) or "no faults"
+    return f"{sessions} sessions in {plan.length_s:g} s; {faults}; {len(plan.budgets)} budgets."
+
+
+def _text_of(name: str) -> tuple[str, str]:
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        return name, read_plan_file(Path(name))
+    known = ready_plans()
+    if name not in known:
+        raise PlanError(
+            f"plan {name!r}: expected a path with a slash or ending in .yaml, or one of "
+            f"{', '.join(known)}"
+        )
+    return name, known[name]

@@ -1,0 +1,170 @@
+"""Plugs the parts of one run together: watchdog, stack, traffic, faults, samples, the screen."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
+
+import msgspec
+import typer
+
+from chaos.inflict import Hands, inflict
+from chaos.server import ProxyChoice, choose_proxy
+from chaos.toxiproxy import ToxiproxyApi
+from chaos.watchdog_client import Watchdog
+from doorbuster.backoffice import BackOffice
+from doorbuster.cli.interrupts import Interrupts
+from doorbuster.cli.screen import Screen
+from doorbuster.clock import Clock
+from doorbuster.components import Topology
+from doorbuster.environment import environment
+from doorbuster.errors import DoorbusterError
+from doorbuster.faults import Fault
+from doorbuster.journal import Journal
+from doorbuster.plan import Plan
+from doorbuster.run import Parts, Stopped, Traffic
+from doorbuster.rundir import RunDirectory, write_json
+from doorbuster.samples import sampling
+from doorbuster.stack.embedded import StackOrder, embedded
+from doorbuster.stack.generator import generator
+from doorbuster.stack.proxies import OwnProxy, SharedProxy
+from scenarios.order import TrafficOrder
+
+WAITING_LEASE_S: Final = 120.0
+"""For the stages that do not tick: bringing the stack up, the final read, the clean-up."""
+
+TICKING_LEASE_S: Final = 30.0
+"""While the loop ticks; beyond the longest single wait of a fault."""
+
+LOOK_EVERY_S: Final = 0.5
+
+ProxyName = Literal["auto", "toxiproxy", "embedded"]
+ProxyOption = Annotated[
+    ProxyName,
+    typer.Option("--proxy", help="Which proxy; auto takes a real Toxiproxy where there is one."),
+]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What stands over a run from before its first process to after its last."""
+
+    run_id: str
+    proxy: ProxyChoice
+    watchdog: Watchdog
+
+
+@contextmanager
+def guarded(run: RunDirectory, proxy: ProxyName) -> Iterator[Guard]:
+    """Start the watchdog, which cleans up should this process die, and choose the proxy."""
+    choice = choose_proxy(proxy, environ=os.environ, which=shutil.which)
+    write_json(run.environment, environment(proxy=choice.kind))
+    log = run.logs / "watchdog.log"
+    with Watchdog.start(run.run_id, journal=run.journal, log=log) as watchdog:
+        watchdog.renew(WAITING_LEASE_S)
+        if choice.url is not None:
+            watchdog.use_proxy(choice.url)
+        yield Guard(run.run_id, choice, watchdog)
+
+
+@dataclass
+class Plug:
+    """The parts of one run and what they share."""
+
+    plan: Plan
+    run: RunDirectory
+    guard: Guard
+    journal: Journal
+    screen: Screen
+    interrupts: Interrupts
+    _hands: Hands | None = field(default=None, init=False)
+    _looked_s: float = field(default=0.0, init=False)
+
+    def parts(self) -> Parts:
+        """Return what the run loop acts through."""
+        return Parts(
+            stack=self.stack,
+            traffic=self._traffic,
+            shop=lambda topology: BackOffice(topology, self.run),
+            inflict=self._inflict,
+            sample=lambda topology, clock: sampling(topology, clock, self.run),
+            tick=self._tick,
+            gate=self.screen.watch.gate,
+        )
+
+    @contextmanager
+    def stack(self) -> Iterator[Topology]:
+        """Bring the plan's stack up, and end it whatever happens."""
+        self.screen.say("starting the stack ...")
+        storefront = self.plan.storefront
+        order = StackOrder(
+            run_id=self.guard.run_id,
+            logs=self.run.logs,
+            proxy=own_or_shared(self.guard.proxy),
+            open_api=ToxiproxyApi,
+            replicas=storefront.replicas,
+            reservation=storefront.reservation,
+            replication=storefront.replication,
+            hold_s=storefront.hold,
+        )
+        with embedded(order) as topology:
+            api = ToxiproxyApi(topology.proxy_api)
+            described = self.guard.proxy.described(api.version())
+            api.close()
+            write_json(self.run.environment, environment(proxy=described))
+            self.screen.say(f"the shop is up at {topology.shop_url}, behind {described}")
+            try:
+                yield topology
+            finally:
+                self.interrupts.cleaning = True
+                self.guard.watchdog.renew(WAITING_LEASE_S)
+                self.screen.say("ending the stack ...")
+
+    def _traffic(self, topology: Topology) -> AbstractContextManager[Traffic]:
+        order = TrafficOrder(
+            run_id=self.run.run_id,
+            run_dir=str(self.run.path.resolve()),
+            plan=self.plan.model_dump(mode="json", by_alias=True, exclude_none=True),
+            base_url=topology.shop_url,
+        )
+        traffic = self.plan.traffic
+        return generator(
+            msgspec.json.encode(order),
+            run_id=self.guard.run_id,
+            logs=self.run.logs.resolve(),
+            patience_s=traffic.patience + traffic.timeout,
+        )
+
+    def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[None]:
+        if self._hands is None:
+            api = ToxiproxyApi(topology.proxy_api)
+            self._hands = Hands(topology, api, self.journal, seed=self.plan.seed)
+        return inflict(fault, self._hands)
+
+    def _tick(self, clock: Clock | None) -> None:
+        """Keep the watchdog quiet, show what happened, and end the run where it has to end."""
+        if self.interrupts.asked:
+            raise Stopped("by hand", by_hand=True)
+        if clock is None:
+            self.guard.watchdog.renew(WAITING_LEASE_S)
+            return
+        now_s = clock.now_s()
+        if abs(now_s - self._looked_s) < LOOK_EVERY_S:
+            return
+        self._looked_s = now_s
+        self.guard.watchdog.renew(TICKING_LEASE_S)
+        if not self.guard.watchdog.alive:
+            raise DoorbusterError("the watchdog died: nobody would clean up after this run")
+        self.screen.tick(clock)
+        if condition := self.screen.watch.breach(now_s):
+            raise Stopped(condition, by_hand=False)
+
+
+def own_or_shared(choice: ProxyChoice) -> OwnProxy | SharedProxy:
+    """Return what the stack does about the proxy: start one, or use the one at a URL."""
+    if choice.url is not None:
+        return SharedProxy(choice.url)
+    assert choice.program is not None, "a choice has a URL or a program"
+    return OwnProxy((*choice.program, "-host", "127.0.0.1", "-port", "{port}"))

@@ -1,0 +1,97 @@
+"""What a rehearsal shows while it goes on, and the summary at its end."""
+
+import sys
+from dataclasses import dataclass, field
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from doorbuster.clock import Clock
+from doorbuster.plan import Plan
+from doorbuster.rundir import RunDirectory
+from doorbuster.verdicts import EXIT_CODES, severity
+from doorbuster.watch import SETTLED_S, LiveSecond, Watch
+from reports.review import Review
+
+PLAIN_EVERY_S: Final = 5
+BAR_WIDTH: Final = 24
+STYLES: Final = {"pass": "green", "unknown": "yellow", "fail": "red"}
+
+
+@dataclass
+class Screen:
+    """The live timeline: one line for each second on a terminal, one in five elsewhere."""
+
+    plan: Plan
+    watch: Watch
+    console: Console = field(default_factory=Console)
+    quiet: bool = False
+    _next: int = 0
+    _peak: int = 1
+
+    def say(self, text: str) -> None:
+        """Show one line about the run itself."""
+        self.console.print(text, highlight=False, markup=False)
+
+    def tick(self, clock: Clock) -> None:
+        """Show the seconds that are settled by now and were not shown yet."""
+        while self._next <= clock.now_s() - SETTLED_S and self._next < self.plan.length_s:
+            shown = self.console.is_terminal or self._next % PLAIN_EVERY_S == 0
+            if shown and not self.quiet:
+                self._line(self.watch.second(self._next))
+            self._next += 1
+
+    def _line(self, live: LiveSecond) -> None:
+        plan, second = self.plan, live.second
+        phase = max(
+            (start_s, name) for name, start_s in plan.phase_starts_s.items() if start_s <= second
+        )[1]
+        total = live.ok + live.refused + live.fail + live.info
+        self._peak = max(self._peak, total)
+        line = Text(f"{second:4d}s {phase:<10.10} {plan.length_s - second:4.0f}s left  ")
+        line.append(f"arrivals {live.offered:3d}/{live.started:<3d} ")
+        line.append(f"ok {live.ok:4d} ", style="green")
+        line.append(f"refused {live.refused:4d} ", style="yellow")
+        line.append(
+            f"errors {live.fail + live.info:3d} ", style="red" if live.fail + live.info else ""
+        )
+        line.append_text(self._bar(live))
+        faults = self._active_faults(second)
+        if faults:
+            line.append(f"  << {', '.join(faults)}", style="magenta")
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+    def _bar(self, live: LiveSecond) -> Text:
+        """Return the second's outcomes as a bar, as long as its share of the busiest one."""
+        bar = Text()
+        parts = ((live.ok, "green", "#"), (live.refused, "yellow", "="))
+        for count, style, mark in (*parts, (live.fail + live.info, "red", "!")):
+            bar.append(mark * round(BAR_WIDTH * count / self._peak), style=style)
+        bar.pad_right(max(0, BAR_WIDTH - len(bar)))
+        return bar
+
+    def _active_faults(self, second: int) -> list[str]:
+        spans = ((fault.name, *self.plan.fault_span_s(fault)) for fault in self.plan.faults)
+        return [
+            name for name, begins_s, ends_s in spans if begins_s < second + 1 and ends_s > second
+        ]
+
+
+def print_review(review: Review, run: RunDirectory, *, report: bool = True) -> None:
+    """Show the verdicts, worst first, and where the report is."""
+    console = Console()
+    table = Table("", "question", "evidence", box=None, pad_edge=False)
+    for verdict in sorted(review.verdicts, key=severity, reverse=True):
+        style = STYLES[verdict.ruling]
+        table.add_row(Text(verdict.ruling, style=style), verdict.name, Text(verdict.evidence))
+    console.print(table)
+    meaning = EXIT_CODES[review.exit_code]
+    style = (
+        "green" if review.exit_code == 0 else "red" if review.exit_code in (1, 4, 6) else "yellow"
+    )
+    console.print(Text(f"exit {review.exit_code}: {meaning}", style=style))
+    if report:
+        console.print(f"report: {run.path / 'report.html'}", soft_wrap=True, highlight=False)
+    sys.stdout.flush()

@@ -1,0 +1,211 @@
+"""A component that is a container: killed, stopped and started again through the Docker engine."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from docker.errors import APIError  # type: ignore[import-untyped]
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
+
+from doorbuster.components import RUN_MARK
+from doorbuster.errors import DoorbusterError
+from doorbuster.stack.containers.engine import ENGINE_ERRORS, RUN_LABEL, asked
+from doorbuster.stack.ports import LOOPBACK
+from doorbuster.stack.ready import Probe, wait_until_ready
+
+STOP_BOUND_S = 5.0
+KILL_BOUND_S = 10.0
+READY_BOUND_S = 60.0
+CONFLICT = 409
+"""What the engine answers about the processes of a container that is not running."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a container is made of.
+
+    Args:
+        ports: Which port on loopback leads to which port of the container; the first one is the
+            component's address. They are ours to choose: the engine would choose others with each
+            start, and a component that was restarted has to be where it was.
+        aliases: Further names that the other containers reach it by.
+        words: The arguments of the image's program, or of `entrypoint`.
+    """
+
+    name: str
+    image: str
+    ports: Mapping[int, int]
+    ready: Probe
+    environment: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    words: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the containers of a run are, and their output."""
+
+    run_id: str
+    network: Network
+    logs: Path
+
+    def labels(self) -> dict[str, str]:
+        return {RUN_LABEL: self.run_id}
+
+
+class ContainerComponent:
+    """A service as a `Component`."""
+
+    def __init__(self, service: Service, place: Place) -> None:
+        self._service = service
+        self._container = container_of(service, place)
+        self._log = place.logs / f"{service.name}.log"
+        self._copying: threading.Thread | None = None
+
+    @property
+    def name(self) -> str:
+        return self._service.name
+
+    @property
+    def address(self) -> str:
+        return f"{LOOPBACK}:{next(iter(self._service.ports))}"
+
+    @property
+    def logs(self) -> Path:
+        return self._log
+
+    @property
+    def network_address(self) -> str:
+        """Return its IP address in the network of the run."""
+        with asked(f"describe {self.name}"):
+            self._wrapped.reload()
+        (network,) = self._wrapped.attrs["NetworkSettings"]["Networks"].values()
+        return str(network["IPAddress"])
+
+    def start(self) -> None:
+        """Start the container; `wait_ready` is apart, so that several can start at once."""
+        with asked(f"start {self.name}"):
+            self._container.start()
+        self._copy_output()
+
+    def wait_ready(self) -> None:
+        wait_until_ready(
+            self._service.ready,
+            what=self.name,
+            log=self.logs,
+            alive=self._is_running,
+            bound_s=READY_BOUND_S,
+        )
+
+    def pids(self) -> Sequence[int]:
+        return list(self._states())
+
+    def kill(self) -> None:
+        with asked(f"kill {self.name}"):
+            if self._is_running():
+                self._wrapped.kill()
+            self._wrapped.wait(timeout=KILL_BOUND_S)
+        self._await_output()
+
+    def pause(self) -> None:
+        """Stop every process by signal.
+
+        Not with the engine's own pause: processes that it has frozen look like busy ones, so
+        nobody could see from outside that the fault acts.
+        """
+        self._signal_until("STOP", lambda state: state.startswith("T"))
+
+    def resume(self) -> None:
+        self._signal_until("CONT", lambda state: not state.startswith("T"))
+
+    def restart(self) -> None:
+        self.kill()
+        with asked(f"start {self.name} again"):
+            self._wrapped.start()
+        self._copy_output()
+        self.wait_ready()
+
+    def let_go(self) -> None:
+        """Close what connects us to the container, once it has been removed."""
+        self._await_output()
+        self._container.get_docker_client().client.close()
+
+    @property
+    def _wrapped(self) -> Any:
+        return self._container.get_wrapped_container()
+
+    def _is_running(self) -> bool:
+        with asked(f"describe {self.name}"):
+            self._wrapped.reload()
+        return bool(self._wrapped.status == "running")
+
+    def _states(self) -> dict[int, str]:
+        """Return the state letters of its living processes by their ids on the engine's machine."""
+        try:
+            rows = self._wrapped.top(ps_args="-eo pid,stat")["Processes"]
+        except APIError as error:
+            if error.status_code == CONFLICT:
+                return {}
+            raise DoorbusterError(f"the processes of {self.name} are unknown: {error}") from error
+        return {int(pid): state for pid, state in rows or () if not state.startswith("Z")}
+
+    def _signal_until(self, signal: str, arrived: Callable[[str], bool]) -> None:
+        """Signal the first process and then all others, until the state of each shows it.
+
+        A signal to -1 spares the first process of a container, and the engine reaches only that.
+        """
+        give_up_s = time.monotonic() + STOP_BOUND_S
+        while not all(arrived(state) for state in self._states().values()):
+            with asked(f"send SIG{signal} to {self.name}"):
+                self._wrapped.kill(signal=f"SIG{signal}")
+                self._wrapped.exec_run(["sh", "-c", f"kill -s {signal} -- -1"])
+            if time.monotonic() > give_up_s:
+                raise DoorbusterError(f"{self.name} does not obey SIG{signal}: {self._states()}")
+
+    def _copy_output(self) -> None:
+        self._copying = threading.Thread(
+            target=copy_output, args=(self._wrapped, self._log), name=f"{self.name} log"
+        )
+        self._copying.daemon = True
+        self._copying.start()
+
+    def _await_output(self) -> None:
+        """Wait until the end of the output, which comes with the end of the container."""
+        if self._copying is not None:
+            self._copying.join(KILL_BOUND_S)
+
+
+def container_of(service: Service, place: Place) -> DockerContainer:
+    """Return the container, not yet made, with its ports published on loopback alone."""
+    container = (
+        DockerContainer(service.image)
+        .with_name(f"doorbuster-{place.run_id}-{service.name}")
+        .with_envs(**service.environment, **{RUN_MARK: place.run_id})
+        .with_network(place.network)
+        .with_network_aliases(service.name, *service.aliases)
+        .with_kwargs(labels=place.labels(), entrypoint=service.entrypoint)
+    )
+    if service.words is not None:
+        container.with_command(list(service.words))
+    # Its own way of naming a port of the host means that port on every interface.
+    published: dict[str, Any] = {
+        f"{inside}/tcp": (LOOPBACK, outside) for outside, inside in service.ports.items()
+    }
+    container.ports = published
+    return container
+
+
+def copy_output(container: Any, log: Path) -> None:
+    """Write what the container has said and says until it ends; the engine keeps all of it."""
+    try:
+        with log.open("wb", buffering=0) as copy:
+            for piece in container.logs(stream=True, follow=True):
+                copy.write(piece)
+    except ENGINE_ERRORS as error:
+        with log.open("a") as copy:
+            copy.write(f"\nthe rest of the output is lost: {error}\n")

@@ -1,0 +1,134 @@
+"""Two Postgres containers: a primary and its streaming standby."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from doorbuster.stack.containers.component import ContainerComponent, Service
+from doorbuster.stack.ports import LOOPBACK
+from doorbuster.stack.postgres import PRIMARY, SHOP, STANDBY, SUPERUSER, ask, objection
+from doorbuster.stack.ready import wait_until_ready
+
+POSTGRES_PORT = 5432
+
+SETTINGS = {
+    "hba_file": "/etc/pg_hba.conf",
+    "max_connections": "300",
+    "shared_buffers": "64MB",
+    "wal_level": "replica",
+    "wal_keep_size": "256MB",
+    # A standby that lost its connection is back within a moment of the connection's healing.
+    "wal_retrieve_retry_interval": "200ms",
+    # A killed process loses nothing without fsync; what a commit waits for in the standby stays.
+    "fsync": "off",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_checkpoints": "off",
+}
+
+# The images' own rules let nobody in for replication.
+RULES = """
+printf '%s\\n' 'local all all trust' 'host all all all scram-sha-256' \
+  'host replication all all scram-sha-256' >/etc/pg_hba.conf
+"""
+SERVE = 'exec docker-entrypoint.sh postgres "$@"\n'
+
+# The copy goes past the proxy, and its own way is what -R noted; the last line wins.
+COPY = """
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  pg_basebackup -D "$PGDATA" -R -X stream --checkpoint=fast --no-sync --no-manifest -d "$COPY_FROM"
+  echo "primary_conninfo = '$FOLLOW'" >>"$PGDATA/postgresql.auto.conf"
+  chown -R postgres "$PGDATA"
+  chmod 700 "$PGDATA"
+fi
+"""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What both servers have in common, and where they are reached on loopback."""
+
+    image: str
+    ports: Mapping[str, int]
+    superuser_password: str = field(default_factory=lambda: secrets.token_hex(16))
+    shop_password: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def dsn(self, node: str, *, database: str = SHOP) -> str:
+        """Return how the harness reaches a node: past the proxy, as superuser."""
+        login = f"{SUPERUSER}:{self.superuser_password}"
+        return f"postgresql://{login}@{LOOPBACK}:{self.ports[node]}/{database}"
+
+    def shop_dsn(self, *, host: str, port: int) -> str:
+        """Return how a node is reached through its proxy, as the owner of the shop's database."""
+        return f"postgresql://{SHOP}:{self.shop_password}@{host}:{port}/{SHOP}"
+
+    def primary(self) -> Service:
+        return self._server(PRIMARY, script=RULES + SERVE)
+
+    def standby(self, *, replication: str) -> Service:
+        """Return the standby, which begins as a copy of the primary and follows it by the proxy.
+
+        Args:
+            replication: `host:port` of the `replication` proxy.
+        """
+        host, _, port = replication.rpartition(":")
+        follow = f"host={host} port={port} user={SUPERUSER} password={self.superuser_password}"
+        return self._server(
+            STANDBY,
+            script=COPY + RULES + SERVE,
+            COPY_FROM=f"host={PRIMARY} port={POSTGRES_PORT} user={SUPERUSER}",
+            FOLLOW=f"{follow} application_name={STANDBY}",
+        )
+
+    def _server(self, node: str, *, script: str, **environment: str) -> Service:
+        settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        return Service(
+            name=node,
+            image=self.image,
+            ports={self.ports[node]: POSTGRES_PORT},
+            ready=partial(objection, self.dsn(node, database=SUPERUSER), "SELECT true"),
+            environment={
+                "POSTGRES_USER": SUPERUSER,
+                "POSTGRES_PASSWORD": self.superuser_password,
+                "POSTGRES_INITDB_ARGS": "--no-sync",
+                "PGPASSWORD": self.superuser_password,
+                "PGDATA": "/var/lib/postgresql/data",
+                **environment,
+            },
+            entrypoint=("bash", "-euc", script, "bash"),
+            words=tuple(settings),
+        )
+
+
+def create_shop_database(cluster: Cluster) -> None:
+    """Give the shop a database that it owns, as a user with no power over the server."""
+    dsn = cluster.dsn(PRIMARY, database=SUPERUSER)
+    ask(dsn, f"CREATE ROLE {SHOP} LOGIN PASSWORD '{cluster.shop_password}'")
+    ask(dsn, f"CREATE DATABASE {SHOP} OWNER {SHOP}")
+
+
+def begin_replication(cluster: Cluster, standby: ContainerComponent, *, synchronous: bool) -> None:
+    """Wait until the standby streams; then, if `synchronous`, let commits wait for it.
+
+    Not earlier, since every commit hangs while the standby they wait for is not there.
+    """
+    dsn = cluster.dsn(PRIMARY)
+    await_standby(dsn, standby, "state = 'streaming'")
+    if synchronous:
+        ask(dsn, f"ALTER SYSTEM SET synchronous_standby_names = '\"{STANDBY}\"'")
+        ask(dsn, "SELECT pg_reload_conf()")
+        await_standby(dsn, standby, "sync_state = 'sync'")
+
+
+def await_standby(dsn: str, standby: ContainerComponent, condition: str) -> None:
+    question = (
+        f"SELECT EXISTS (SELECT FROM pg_stat_replication "
+        f"WHERE application_name = '{STANDBY}' AND {condition})"
+    )
+    wait_until_ready(
+        partial(objection, dsn, question),
+        what=f"replication to {STANDBY}",
+        log=standby.logs,
+        alive=lambda: bool(standby.pids()),
+    )

@@ -1,0 +1,85 @@
+"""The containers that are not databases, proxy, provider and storefront, and their wiring."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from doorbuster.stack.containers.component import Service
+from doorbuster.stack.containers.database import POSTGRES_PORT
+from doorbuster.stack.ports import LOOPBACK
+from doorbuster.stack.postgres import PRIMARY, STANDBY
+from doorbuster.stack.ready import http_probe
+from doorbuster.stack.shop import WEBHOOK_PATH
+
+PROXY = "proxy"
+STOREFRONTS = "storefront"
+"""The name that all replicas answer to in the network: like a balancer without health checks."""
+
+API_PORT = 8474
+HTTP_PORT = 8080
+SERVE = ("python", "-m", "target_app")
+LISTENING = ("--host", "0.0.0.0", "--port", str(HTTP_PORT))
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One connection between two containers: the proxy's port in front of what lies behind."""
+
+    port: int
+    upstream: str
+
+    @property
+    def url(self) -> str:
+        """Return how the other containers reach it."""
+        return f"http://{PROXY}:{self.port}"
+
+
+CONNECTIONS: Mapping[str, Connection] = {
+    "edge": Connection(20_000, f"{STOREFRONTS}:{HTTP_PORT}"),
+    "payments": Connection(20_001, f"provider:{HTTP_PORT}"),
+    "webhooks": Connection(20_002, f"{STOREFRONTS}:{HTTP_PORT}"),
+    "replication": Connection(20_003, f"{PRIMARY}:{POSTGRES_PORT}"),
+    PRIMARY: Connection(20_004, f"{PRIMARY}:{POSTGRES_PORT}"),
+    STANDBY: Connection(20_005, f"{STANDBY}:{POSTGRES_PORT}"),
+}
+
+
+def proxy(image: str, *, api_port: int, ports: Mapping[str, int]) -> Service:
+    """Return the proxy; `ports` says where on loopback a connection is reached from outside."""
+    outside = {port: CONNECTIONS[connection].port for connection, port in ports.items()}
+    return Service(
+        name=PROXY,
+        image=image,
+        ports={api_port: API_PORT, **outside},
+        ready=http_probe(f"{LOOPBACK}:{api_port}", "/version"),
+        # At any level below this one it writes lines about every connection.
+        environment={"LOG_LEVEL": "error"},
+    )
+
+
+def provider(image: str, *, port: int, webhook_secret: str) -> Service:
+    """Return the payment provider; its book survives a kill."""
+    return Service(
+        name="provider",
+        image=image,
+        ports={port: HTTP_PORT},
+        ready=http_probe(f"{LOOPBACK}:{port}", "/healthz"),
+        environment={
+            "PROVIDER_STORE": "book.sqlite",
+            "PROVIDER_WEBHOOK_URL": CONNECTIONS["webhooks"].url + WEBHOOK_PATH,
+            "PROVIDER_WEBHOOK_SECRET": webhook_secret,
+        },
+        words=(*SERVE, "provider", *LISTENING),
+    )
+
+
+def storefront(image: str, *, name: str, port: int, settings: Mapping[str, str]) -> Service:
+    """Return one replica of the storefront."""
+    return Service(
+        name=name,
+        image=image,
+        ports={port: HTTP_PORT},
+        ready=http_probe(f"{LOOPBACK}:{port}", "/readyz"),
+        environment={**settings, "STOREFRONT_REPLICA": name},
+        aliases=(STOREFRONTS,),
+        words=(*SERVE, "storefront", *LISTENING),
+    )

@@ -1,0 +1,237 @@
+"""The embedded stack: every part a process on this machine, every connection through the proxy."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from doorbuster.components import DatabaseNode, Topology
+from doorbuster.errors import MissingPrerequisite
+from doorbuster.stack import postgres, shop
+from doorbuster.stack.binaries import postgres_programs
+from doorbuster.stack.component import LocalComponent, end_all
+from doorbuster.stack.place import postgres_account, temporary_place
+from doorbuster.stack.ports import LOOPBACK, free_ports, held, raise_file_limit, require_loopback
+from doorbuster.stack.postgres import PRIMARY, STANDBY, Cluster
+from doorbuster.stack.process import Place, Program
+from doorbuster.stack.proxies import Connection, OpenApi, OwnProxy, ProxyApi, SharedProxy
+from doorbuster.stack.ready import http_probe
+
+LISTENERS = ("proxy", "storefront", "provider", PRIMARY, STANDBY)
+UPSTREAM_OF = {
+    "edge": "storefront",
+    "payments": "provider",
+    "webhooks": "storefront",
+    "replication": PRIMARY,
+    PRIMARY: PRIMARY,
+    STANDBY: STANDBY,
+}
+"""Which listener lies behind each connection that crosses the proxy."""
+
+
+@dataclass(frozen=True)
+class StackOrder:
+    """What to bring up."""
+
+    run_id: str
+    logs: Path
+    proxy: OwnProxy | SharedProxy
+    open_api: OpenApi
+    replicas: int = 1
+    reservation: str = "conditional_update"
+    flaws: tuple[str, ...] = ()
+    replication: Literal["synchronous", "asynchronous"] = "synchronous"
+    hold_s: float = 600.0
+    commands: shop.ShopCommands = field(default_factory=shop.ShopCommands)
+
+
+@contextmanager
+def embedded(order: StackOrder) -> Iterator[Topology]:
+    """Bring the whole stack up and yield it when every part is ready.
+
+    However the body ends, everything is ended in reverse, and the run's processes, folder and
+    shared memory are gone when this returns; else it raises `LeftBehind`.
+    """
+    raise_file_limit()
+    require_loopback()
+    with temporary_place(order.run_id, logs=order.logs) as place, ExitStack() as exits:
+        yield Assembly(order, place, exits).bring_up()
+
+
+class Assembly:
+    """The bringing up of one stack: what has been started so far is what `exits` will end."""
+
+    def __init__(self, order: StackOrder, place: Place, exits: ExitStack) -> None:
+        self.order = order
+        self.place = place
+        self.exits = exits
+        self.secrets = shop.Secrets()
+        self.infrastructure: list[LocalComponent] = []
+        self.shop: list[LocalComponent] = []
+        ports = free_ports(len(LISTENERS) + len(UPSTREAM_OF))
+        self.ports = dict(zip(LISTENERS, ports, strict=False))
+        self.connections = {
+            name: Connection(name, listen_port=port, upstream_port=self.ports[listener])
+            for (name, listener), port in zip(
+                UPSTREAM_OF.items(), ports[len(LISTENERS) :], strict=True
+            )
+        }
+        # The shop ends first, else its log fills with complaints about a database that has gone.
+        exits.callback(end_all, self.infrastructure)
+        exits.callback(end_all, self.shop)
+        exits.enter_context(held(self.ports["storefront"]))
+
+    def bring_up(self) -> Topology:
+        """Start the parts in the order of their needs, the slow ones side by side.
+
+        The standby follows through the `replication` proxy, so the proxy comes before it; the
+        storefront makes its tables as soon as the primary is up, while the standby is copied.
+        """
+        proxy = self.start_proxy()
+        provider = self.start_provider()
+        cluster = self.new_cluster()
+        primary = self.start(postgres.create_primary(cluster), self.infrastructure)
+        self.open_connections(proxy)
+        primary.wait_ready()
+        postgres.create_shop_database(cluster)
+        replicas = self.start_storefront(cluster)
+        standby = self.start(
+            postgres.create_standby(cluster, replication_port=self.port_of("replication")),
+            self.infrastructure,
+        )
+        standby.wait_ready()
+        synchronous = self.order.replication == "synchronous"
+        postgres.begin_replication(cluster, standby, synchronous=synchronous)
+        for component in (provider, *replicas):
+            component.wait_ready()
+        return self.topology(cluster, primary=primary, standby=standby)
+
+    def start(self, component: LocalComponent, group: list[LocalComponent]) -> LocalComponent:
+        group.append(component)
+        component.start()
+        return component
+
+    def port_of(self, connection: str) -> int:
+        return self.connections[connection].listen_port
+
+    @property
+    def proxy_url(self) -> str:
+        if isinstance(self.order.proxy, SharedProxy):
+            return self.order.proxy.url
+        return f"http://{LOOPBACK}:{self.ports['proxy']}"
+
+    def start_proxy(self) -> LocalComponent | None:
+        """Start our own proxy, or make sure that the shared one answers."""
+        order = self.order.proxy
+        version = http_probe(urlsplit(self.proxy_url).netloc, "/version")
+        if isinstance(order, SharedProxy):
+            if objection := version():
+                raise MissingPrerequisite(f"no Toxiproxy at {order.url}: {objection}")
+            return None
+        program = Program(
+            component="proxy",
+            command=shop.with_port(order.command, self.ports["proxy"]),
+            home=self.place.home_of("proxy"),
+            log=self.place.logs / "proxy.log",
+        )
+        address = f"{LOOPBACK}:{self.ports['proxy']}"
+        return self.start(
+            LocalComponent(
+                program, run_id=self.order.run_id, address=address, ready=lambda _: version()
+            ),
+            self.infrastructure,
+        )
+
+    def start_provider(self) -> LocalComponent:
+        return self.start(
+            shop.provider(
+                self.place,
+                self.order.commands.provider,
+                port=self.ports["provider"],
+                webhooks_port=self.port_of("webhooks"),
+                webhook_secret=self.secrets.webhook,
+            ),
+            self.shop,
+        )
+
+    def new_cluster(self) -> Cluster:
+        account = postgres_account(self.place)
+        programs = postgres_programs(self.place, account=account)
+        return Cluster(self.place, programs=programs, account=account, ports=self.ports)
+
+    def open_connections(self, proxy: LocalComponent | None) -> None:
+        """Make the proxies; those on a proxy of our own end with its process."""
+        if proxy is not None:
+            proxy.wait_ready()
+        api: ProxyApi = self.order.open_api(self.proxy_url)
+        self.exits.callback(api.close)
+        for connection in self.connections.values():
+            name = self.proxy_name(connection.name)
+            api.create(name, listen=connection.listen, upstream=connection.upstream)
+            if proxy is None:
+                self.exits.callback(api.delete, name)
+
+    def start_storefront(self, cluster: Cluster) -> list[LocalComponent]:
+        settings = self.storefront_settings(cluster)
+        return [
+            self.start(
+                shop.storefront(
+                    self.place,
+                    self.order.commands.storefront,
+                    replica=replica,
+                    port=self.ports["storefront"],
+                    settings=settings,
+                ),
+                self.shop,
+            )
+            for replica in range(1, self.order.replicas + 1)
+        ]
+
+    def storefront_settings(self, cluster: Cluster) -> Mapping[str, str]:
+        nodes = [cluster.shop_dsn(proxy_port=self.port_of(node)) for node in (PRIMARY, STANDBY)]
+        return {
+            "STOREFRONT_DATABASES": ",".join(nodes),
+            "STOREFRONT_PROVIDER_URL": f"http://{LOOPBACK}:{self.port_of('payments')}",
+            "STOREFRONT_OPS_TOKEN": self.secrets.ops_token,
+            "STOREFRONT_WEBHOOK_SECRET": self.secrets.webhook,
+            "STOREFRONT_RESERVATION": self.order.reservation,
+            "STOREFRONT_FLAWS": ",".join(self.order.flaws),
+            "STOREFRONT_HOLD_S": f"{self.order.hold_s:g}",
+        }
+
+    def topology(
+        self, cluster: Cluster, *, primary: LocalComponent, standby: LocalComponent
+    ) -> Topology:
+        nodes = [
+            DatabaseNode(
+                component=component,
+                direct_dsn=cluster.dsn(component.name),
+                proxied_dsn=cluster.shop_dsn(proxy_port=self.port_of(component.name)),
+                proxy=self.proxy_name(component.name),
+            )
+            for component in (primary, standby)
+        ]
+        return Topology(
+            run_id=self.order.run_id,
+            components={
+                component.name: component for component in (*self.infrastructure, *self.shop)
+            },
+            database=nodes,
+            proxies=self.proxies_by_plan_word(),
+            proxy_api=self.proxy_url,
+            shop_url=f"http://{LOOPBACK}:{self.port_of('edge')}",
+            shop_direct_url=f"http://{LOOPBACK}:{self.ports['storefront']}",
+            provider_direct_url=f"http://{LOOPBACK}:{self.ports['provider']}",
+            ops_token=self.secrets.ops_token,
+        )
+
+    def proxy_name(self, connection: str) -> str:
+        return self.connections[connection].proxy_name(self.order.run_id)
+
+    def proxies_by_plan_word(self) -> Mapping[str, Sequence[str]]:
+        """Return the proxies by the plan's word: `postgres` means those of both nodes."""
+        words = [name for name in self.connections if name not in (PRIMARY, STANDBY)]
+        single = {word: [self.proxy_name(word)] for word in words}
+        return {**single, "postgres": [self.proxy_name(PRIMARY), self.proxy_name(STANDBY)]}

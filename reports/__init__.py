@@ -1,0 +1,1 @@
+"""Reports: functions of a run directory; files in, verdicts and pages out."""

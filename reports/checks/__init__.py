@@ -1,0 +1,25 @@
+"""The checks: questions to the evidence, each a function from a run to a verdict."""
+
+from collections.abc import Callable
+from typing import Final
+
+from doorbuster.verdicts import Verdict
+from reports.checks.generator import generator_healthy
+from reports.checks.money import no_double_charge, no_orphan_charge
+from reports.checks.orders import no_order_lost, no_phantom_order, one_order_per_key
+from reports.checks.stock import no_oversell, stock_conserved
+from reports.evidence import Run
+
+Check = Callable[[Run], Verdict]
+
+CHECKS: Final[tuple[Check, ...]] = (
+    no_oversell,
+    stock_conserved,
+    no_order_lost,
+    no_phantom_order,
+    one_order_per_key,
+    no_double_charge,
+    no_orphan_charge,
+    generator_healthy,
+)
+"""All checks, in the order in which a reader wants them."""

@@ -1,0 +1,1 @@
+"""Figures: what a run measured, counted by one definition everywhere."""

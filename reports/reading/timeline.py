@@ -1,0 +1,142 @@
+"""When things happened in a run, read from its journal: clock, phases, faults, stages, accidents.
+
+All moments are seconds on the run's clock. A journal cut short is no error: what it does not say
+is None.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from doorbuster.journal import Edge, JournalEvent, Kind
+
+
+@dataclass(frozen=True)
+class FaultSpan:
+    """One fault as it was acted out; a moment that the journal does not have is None."""
+
+    name: str
+    on: str
+    kind: str
+    begin_s: float
+    active_s: float | None
+    end_s: float | None
+    lifted_s: float | None
+    steps_s: dict[str, float] = field(default_factory=dict)
+    """Stages within the fault, such as `promoted`, by name."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What the baseline gate said."""
+
+    passed: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Questions to a journal."""
+
+    journal: Sequence[JournalEvent]
+
+    @cached_property
+    def zero_s(self) -> float | None:
+        """Second 0 of the run on the director's monotonic clock, None before it was set."""
+        for event in self._events("clock", "point", "zero"):
+            zero = event.detail.get("zero_monotonic_s", event.monotonic_s)
+            return float(zero) if isinstance(zero, int | float) else event.monotonic_s
+        return None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the director came to the end of the run."""
+        return any(self._events("run", "end"))
+
+    @property
+    def ledger_rows(self) -> int | None:
+        """Rows that the final read wrote of the shop's ledger, None unless it was read whole."""
+        return self._rows_read("ledger read")
+
+    @property
+    def provider_rows(self) -> int | None:
+        """Rows that the final read wrote of the provider's book, None unless it was read whole."""
+        return self._rows_read("provider read")
+
+    @property
+    def quiesced(self) -> bool:
+        """Whether the shop had come to rest before its books were read."""
+        events = list(self._events("stage", "point", "quiesced"))
+        return bool(events) and events[-1].detail.get("quiet") is True
+
+    @property
+    def gate(self) -> Gate | None:
+        """What the baseline gate said, None when the run did not come that far."""
+        for event in self._events("gate", "point"):
+            return Gate(event.detail.get("passed") is True, str(event.detail.get("reason") or ""))
+        return None
+
+    @property
+    def stops(self) -> list[str]:
+        """What ended the run before its time: stop conditions, or `by hand`."""
+        return [event.name for event in self._events("stop", "point")]
+
+    @property
+    def failures(self) -> list[JournalEvent]:
+        """Failures of the harness itself."""
+        return list(self._events("failure"))
+
+    @property
+    def notes(self) -> list[tuple[float | None, str]]:
+        """What people noted, and when."""
+        return [(self.at_s(event), event.name) for event in self._events("note")]
+
+    @cached_property
+    def faults(self) -> tuple[FaultSpan, ...]:
+        """The faults that were begun, in order."""
+        if self.zero_s is None:
+            return ()
+        return tuple(self._fault(event) for event in self._events("fault", "begin"))
+
+    def at_s(self, event: JournalEvent) -> float | None:
+        """Return when `event` happened on the run's clock."""
+        return None if self.zero_s is None else event.monotonic_s - self.zero_s
+
+    def moment_s(self, kind: Kind, edge: Edge, name: str) -> float | None:
+        """Return when something first happened, None if it did not."""
+        return next((self.at_s(event) for event in self._events(kind, edge, name)), None)
+
+    def _events(
+        self, kind: Kind, edge: Edge | None = None, name: str | None = None
+    ) -> Iterator[JournalEvent]:
+        for event in self.journal:
+            if event.kind == kind and edge in (None, event.edge) and name in (None, event.name):
+                yield event
+
+    def _fault(self, begun: JournalEvent) -> FaultSpan:
+        name = begun.name
+        begin_s = self.at_s(begun)
+        assert begin_s is not None, "asked only when the clock is set"
+        steps = (e for e in self._events("step") if e.detail.get("fault") == name)
+        return FaultSpan(
+            name=name,
+            on=str(begun.detail.get("on", "")),
+            kind=str(begun.detail.get("kind", "")),
+            begin_s=begin_s,
+            active_s=self.moment_s("fault", "active", name),
+            end_s=self.moment_s("fault", "end", name),
+            lifted_s=self.moment_s("fault", "lifted", name),
+            steps_s={step.name: self.at_s(step) or 0.0 for step in steps},
+        )
+
+    def _rows_read(self, book: str) -> int | None:
+        """Return the rows of `book`; the stage's end comes after it unless the read was cut."""
+        rows: int | None = None
+        for event in self.journal:
+            if event.kind != "stage":
+                continue
+            if event.name == book:
+                rows = int(event.detail.get("rows") or 0)
+            elif event.name == "final read" and event.edge == "end":
+                return rows
+        return None

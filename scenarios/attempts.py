@@ -1,0 +1,161 @@
+"""Carrying a step out: attempts under one key, back-off between them, polling while pending."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+from doorbuster.operations import Attempt
+from scenarios.adapter import Poll
+from scenarios.outcome import (
+    INFO_NOT_FINAL,
+    INFO_STOPPED,
+    NOTHING,
+    Answer,
+    Extracted,
+    Judgement,
+    Reply,
+    of_operation,
+)
+from scenarios.shop import SpokenOperation
+from scenarios.step import Result, Step
+
+BACKOFF_BASE_S: Final = 0.1
+BACKOFF_CAP_S: Final = 1.0
+
+
+class Clock(Protocol):
+    """The run's clock."""
+
+    def now_s(self) -> float: ...
+    def sleep_until(self, at_s: float) -> None: ...
+
+
+class Wire(Protocol):
+    """One session's connection: a request's bytes in, its reply out, within the timeout."""
+
+    def exchange(self, request: bytes) -> Reply: ...
+
+
+class Recorder(Protocol):
+    """Writes down what is about to happen and what came of it."""
+
+    def invoked(self, step: Step, at_s: float) -> None: ...
+    def completed(self, step: Step, result: Result) -> None: ...
+
+
+Watcher = Callable[[Step, str, Reply, Judgement, float], None]
+"""Told of every HTTP request: its step, method, reply, meaning, and the second it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all sessions of a process share."""
+
+    operations: dict[str, SpokenOperation]
+    clock: Clock
+    recorder: Recorder
+    watch: Watcher
+    patience_s: float
+    jitter: random.Random
+
+
+@dataclass(slots=True)
+class _Trial:
+    """One step's attempts so far; `began_s` while one is under way."""
+
+    step: Step
+    wire: Wire
+    around: Surroundings
+    attempts: list[Attempt] = field(default_factory=list)
+    extracted: Extracted = NOTHING
+    began_s: float | None = None
+    service_from_s: float | None = None
+
+    def once(self) -> bool:
+        """Make one attempt and return whether another may help."""
+        step, around = self.step, self.around
+        spoken = around.operations[step.op]
+        self.began_s = around.clock.now_s()
+        reply = self.wire.exchange(spoken.request(step))
+        judgement = spoken.judge(reply)
+        around.watch(step, spoken.method, reply, judgement, self.began_s)
+        ended_s = reply.ended_s
+        if judgement.outcome == "pending":
+            assert spoken.poll, "the adapter lets nothing be pending that cannot be polled"
+            judgement = _until_final(step, spoken.poll, self.wire, around)
+            ended_s = around.clock.now_s()
+        assert judgement.outcome != "pending"
+        self.attempts.append(
+            Attempt(
+                outcome=judgement.outcome,
+                ended_s=ended_s,
+                sent_s=reply.sent_s,
+                reason=judgement.reason,
+                status=reply.status if isinstance(reply, Answer) else None,
+                order_id=judgement.extracted.order_id,
+            )
+        )
+        self.service_from_s = self.began_s if reply.sent_s is None else reply.sent_s
+        self.began_s = None
+        self.extracted = judgement.extracted
+        return judgement.retry
+
+    def stop(self) -> None:
+        """End an attempt that is still under way: its request may have arrived."""
+        if self.began_s is not None:
+            now_s = self.around.clock.now_s()
+            attempt = Attempt("info", ended_s=now_s, sent_s=self.began_s, reason=INFO_STOPPED)
+            self.attempts.append(attempt)
+            self.service_from_s = self.began_s
+
+    def result(self) -> Result:
+        outcome, reason = of_operation(self.attempts)
+        ended_s = self.attempts[-1].ended_s if self.attempts else self.around.clock.now_s()
+        from_s = self.step.due_s if self.service_from_s is None else self.service_from_s
+        found = self.extracted
+        return Result(outcome, reason, ended_s, from_s, tuple(self.attempts), found)
+
+
+def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000) -> Result:
+    """Perform `step`, trying again under its key within the shopper's patience, and record it.
+
+    The invocation is recorded before anything is sent and the completion whatever happens, also
+    when the session is ended in the middle: what then was under way is unknown.
+    """
+    if step.has_effect:
+        around.recorder.invoked(step, around.clock.now_s())
+    trial = _Trial(step, wire, around)
+    try:
+        while trial.once() and len(trial.attempts) < tries:
+            retry_s = around.clock.now_s() + _backoff_s(len(trial.attempts), around.jitter)
+            if retry_s > step.due_s + around.patience_s:
+                break
+            around.clock.sleep_until(retry_s)
+    finally:
+        trial.stop()
+        result = trial.result()
+        around.recorder.completed(step, result)
+    return result
+
+
+def _backoff_s(failures: int, jitter: random.Random) -> float:
+    """Return a wait with capped exponential back-off and full jitter, so that crowds spread out."""
+    ceiling_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** (failures - 1))
+    return ceiling_s * jitter.random()
+
+
+def _until_final(step: Step, poll: Poll, wire: Wire, around: Surroundings) -> Judgement:
+    """Ask for the order's state until it is final or the shopper's patience is over."""
+    for number in range(1, 1000):
+        due_s = around.clock.now_s() + poll.every
+        if due_s > step.due_s + around.patience_s:
+            break
+        around.clock.sleep_until(due_s)
+        question = replace(step, id=f"{step.id}-{number}", op=poll.operation, due_s=due_s, key=None)
+        found = carry_out(question, wire, around, tries=1).extracted
+        if found.state in poll.ok:
+            return Judgement("ok", extracted=found)
+        if found.state in poll.fail:
+            return Judgement("fail", poll.fail[found.state], extracted=found)
+    return Judgement("info", INFO_NOT_FINAL)

@@ -1,0 +1,71 @@
+"""Counts per second of a run: operations by their due second, and the generator itself.
+
+Rows are additive: what became known since the last flush is written, whatever second it is about.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from msgspec.structs import replace
+
+from doorbuster.operations import REFUSALS
+from doorbuster.series import GeneratorSecond, OperationSecond
+from scenarios.step import Result, Step
+
+_FIELDS: Final = ("due", "ok", "refused", "fail", "info", "served", "good")
+
+
+class OperationCounts:
+    """Operations that ended since the last flush, by the second they were due in."""
+
+    def __init__(self, good_within_s: Mapping[str, float]) -> None:
+        self._good_within_s = good_within_s
+        self._seconds: dict[tuple[int, str], dict[str, int]] = {}
+
+    def count(self, step: Step, result: Result) -> None:
+        """Count one operation; a refusal within the limit is served, only an ok is good."""
+        row = self._seconds.get(second := (math.floor(step.due_s), step.op))
+        if row is None:
+            row = self._seconds[second] = dict.fromkeys(_FIELDS, 0)
+        row["due"] += 1
+        refused = is_refused(result)
+        row["refused" if refused else result.outcome] += 1
+        in_time = result.ended_s - step.due_s <= self._good_within_s[step.op]
+        row["served"] += in_time and (refused or result.outcome == "ok")
+        row["good"] += in_time and result.outcome == "ok"
+
+    def flush(self) -> Iterator[OperationSecond]:
+        """Yield what is new since the last flush, oldest second first."""
+        new, self._seconds = self._seconds, {}
+        for (second, op), row in sorted(new.items()):
+            yield OperationSecond(second, op, **row)
+
+
+def is_refused(result: Result) -> bool:
+    """Whether the shop gave a correct no, which is never an error."""
+    return result.outcome == "fail" and result.reason in REFUSALS
+
+
+class GeneratorCounts:
+    """Arrivals since the last flush, by the second they were due in."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, list[int]] = {}
+
+    def started(self, due_s: float) -> None:
+        self._row(due_s)[0] += 1
+
+    def missed(self, due_s: float) -> None:
+        self._row(due_s)[1] += 1
+
+    def flush(self, second: int, *, in_flight: int, cpu_share: float) -> Iterator[GeneratorSecond]:
+        """Yield a row for `second`, with the gauges at its end, and one for each earlier second."""
+        new, self._seconds = self._seconds, {}
+        new.setdefault(second, [0, 0])
+        for at, (started, missed) in sorted(new.items()):
+            row = GeneratorSecond(at, started + missed, started, missed)
+            yield replace(row, in_flight=in_flight, cpu_share=cpu_share) if at == second else row
+
+    def _row(self, due_s: float) -> list[int]:
+        return self._seconds.setdefault(math.floor(due_s), [0, 0])

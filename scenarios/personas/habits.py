@@ -1,0 +1,68 @@
+"""Habits that several personas share: browsing, waiting at the door, taking a unit, paying.
+
+Think times are assumptions, short because sessions of a rush last seconds: browsing exponential,
+deciding lognormal, a reaction to the opening lognormal with median 0.4 s.
+"""
+
+import math
+from random import Random
+from typing import Final
+
+from scenarios.session import Session
+from scenarios.step import Result
+
+WAITS_AT_DOOR_S: Final = 5.0
+"""Who arrives earlier than this before the opening looks around and leaves."""
+
+LONGEST_BROWSE_S: Final = 6.0
+NOT_STARTED_TRIES: Final = 10
+
+
+def lognormal_s(choices: Random, *, median_s: float, sigma: float) -> float:
+    return choices.lognormvariate(math.log(median_s), sigma)
+
+
+def reaction_s(choices: Random) -> float:
+    """Return how long after the opening a person presses the button."""
+    return lognormal_s(choices, median_s=0.4, sigma=0.6)
+
+
+def browse(session: Session) -> None:
+    """Look around for a few steps, as people do who came too early."""
+    choices = session.choices
+    for _ in range(choices.randint(1, 3)):
+        session.think(min(LONGEST_BROWSE_S, choices.expovariate(1 / 2.0)))
+        if choices.random() < 0.5:
+            session.view()
+        else:
+            session.stock()
+
+
+def come_in(session: Session) -> bool:
+    """Look at the product and decide; return whether the shopper will now try to buy."""
+    session.view()
+    if session.opens_in_s > WAITS_AT_DOOR_S:
+        browse(session)
+        return False
+    if session.opens_in_s > 0:
+        session.wait_for(session.opens_s + reaction_s(session.choices))
+    else:
+        session.think(lognormal_s(session.choices, median_s=1.0, sigma=0.5))
+    return not session.sale_is_over
+
+
+def take(session: Session, *, again_s: tuple[float, float] = (0.5, 1.0)) -> Result:
+    """Reserve one unit; who is told that it is too early tries again after a moment."""
+    for _ in range(NOT_STARTED_TRIES):
+        reserved = session.reserve()
+        if reserved.reason != "not_started":
+            break
+        session.think(session.choices.uniform(*again_s))
+    return reserved
+
+
+def pay(session: Session, reserved: Result, *, median_s: float = 1.5) -> None:
+    """Pay for what was reserved, after finding the card."""
+    if reserved.outcome == "ok":
+        session.think(lognormal_s(session.choices, median_s=median_s, sigma=0.4))
+        session.pay(reserved)

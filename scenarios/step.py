@@ -1,0 +1,46 @@
+"""A step of a journey: one operation that a shopper wants, with everything its request needs."""
+
+from dataclasses import dataclass
+
+from doorbuster.operations import EFFECTS, Attempt, Outcome
+from scenarios.outcome import Extracted
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation under one idempotency key; `due_s` is when the journey wanted it.
+
+    `client_ref` is that of the purchase: its reserve, pay and cancel carry the same one.
+    """
+
+    id: str
+    op: str
+    arrival: int
+    number: int
+    persona: str
+    user_ref: str
+    due_s: float
+    sku: str | None = None
+    qty: int | None = None
+    client_ref: str | None = None
+    key: str | None = None
+    order_id: str | None = None
+
+    @property
+    def has_effect(self) -> bool:
+        return self.op in EFFECTS
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a step ended: its outcome, when, and what the shop said.
+
+    `service_from_s` is the send of the attempt that ended it (its start, if nothing was sent).
+    """
+
+    outcome: Outcome
+    reason: str | None
+    ended_s: float
+    service_from_s: float
+    attempts: tuple[Attempt, ...]
+    extracted: Extracted

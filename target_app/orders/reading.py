@@ -1,0 +1,49 @@
+"""Reading orders, as their buyers see them."""
+
+from typing import Any
+
+import msgspec
+
+from target_app.database.primary import Connection
+from target_app.instants import rfc3339
+
+ORDER = """
+SELECT order_id, client_ref, user_ref, total, currency, created_at, updated_at, expires_at,
+       version, now() AS at,
+       CASE WHEN status = 'pending_payment' AND expires_at <= now() THEN 'expired'
+            ELSE status END AS status,
+       (SELECT json_agg(json_build_object('sku', sku, 'qty', qty, 'unit_price', unit_price)
+                        ORDER BY sku)::text
+        FROM order_lines l WHERE l.order_id = o.order_id) AS lines
+FROM orders o WHERE {column} = $1 ORDER BY created_at LIMIT 1
+"""
+BY_ID = ORDER.format(column="order_id")
+BY_CLIENT_REF = ORDER.format(column="client_ref")
+
+
+async def order_by_id(connection: Connection, order_id: str) -> dict[str, Any] | None:
+    return await _read(connection, BY_ID, order_id)
+
+
+async def order_by_client_ref(connection: Connection, client_ref: str) -> dict[str, Any] | None:
+    return await _read(connection, BY_CLIENT_REF, client_ref)
+
+
+async def _read(connection: Connection, query: str, name: str) -> dict[str, Any] | None:
+    row = await connection.fetchrow(query, name)
+    if row is None:
+        return None
+    return {
+        "order_id": row["order_id"],
+        "client_ref": row["client_ref"],
+        "customer": row["user_ref"],
+        "status": row["status"],
+        "lines": msgspec.Raw(row["lines"].encode()),
+        "total": row["total"],
+        "currency": row["currency"],
+        "reservation": {"expires_at": rfc3339(row["expires_at"])},
+        "created_at": rfc3339(row["created_at"]),
+        "updated_at": rfc3339(row["updated_at"]),
+        "version": row["version"],
+        "server_time": rfc3339(row["at"]),
+    }

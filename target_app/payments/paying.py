@@ -1,0 +1,101 @@
+"""Paying an order: the intent first, then the provider without any connection held, then its word.
+
+The payments table doubles as the store of idempotency keys: a repeated request finds its own
+attempt and is told where that stands now.
+"""
+
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from target_app.orders.states import Status
+from target_app.orders.transitions import Change, move
+from target_app.payments.provider_client import Charge
+from target_app.problems import ProblemError
+
+FIRST_QUERY_S = 1.5
+"""An intent this old without an answer is asked about, be its replica alive or not."""
+
+ORDER = """
+SELECT order_id, status, total, currency, expires_at <= now() AS lapsed,
+       (SELECT count(*) FROM payments p WHERE p.order_id = o.order_id) AS attempts
+FROM orders o WHERE order_id = $1 FOR UPDATE
+"""
+EARLIER = "SELECT method, state FROM payments WHERE order_id = $1 AND request_key = $2"
+INTEND = """
+INSERT INTO payments (payment_id, order_id, request_key, method, psp_key, state, amount,
+                      created_at, next_query_at)
+VALUES ($1, $2, $3, $4, $5, 'processing', $6, now(), now() + $7 * interval '1 second')
+"""
+REFUSED = {
+    Status.EXPIRED: "order_expired",
+    Status.CANCELLED: "order_cancelled",
+    Status.REFUND_PENDING: "order_refunded",
+    Status.REFUNDED: "order_refunded",
+}
+
+
+class Payment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a payment."""
+
+    method: str
+
+
+class PaymentAnswer(msgspec.Struct, frozen=True):
+    """Where a payment stands."""
+
+    status: int
+    body: dict[str, Any]
+    replayed: bool = False
+
+
+async def intend(change: Change, *, order_id: str, key: str, method: str) -> Charge | PaymentAnswer:
+    """Record the intent to charge, or answer right away where there is nothing to charge.
+
+    Raises:
+        ProblemError: The order cannot be paid, or not under this key.
+    """
+    order = await change.connection.fetchrow(ORDER, order_id)
+    if order is None:
+        raise ProblemError(404, "unknown_order")
+    earlier = await change.connection.fetchrow(EARLIER, order_id, key)
+    standing = _standing(order, earlier, method)
+    if standing is not None:
+        return standing
+    psp_key = f"order:{order_id}:pay:{order['attempts'] + 1}"
+    await change.connection.execute(
+        INTEND, f"p_{psp_key}", order_id, key, method, psp_key, order["total"], FIRST_QUERY_S
+    )
+    await move(change, order_id, source=Status.PENDING_PAYMENT, target=Status.PAYMENT_PROCESSING)
+    return Charge(order_id, psp_key, order["total"], order["currency"], method)
+
+
+def _standing(
+    order: asyncpg.Record, earlier: asyncpg.Record | None, method: str
+) -> PaymentAnswer | None:
+    """Return the answer that order and earlier attempt already imply, None if it is payable."""
+    if earlier is not None and earlier["method"] != method:
+        raise ProblemError(422, "key_mismatch")
+    if earlier is not None and earlier["state"] == "declined":
+        raise ProblemError(402, "card_declined", headers={"Idempotent-Replayed": "true"})
+    status = Status(order["status"])
+    if status is Status.PAID:
+        return paid(order["order_id"], order["total"], replayed=earlier is not None)
+    if status is Status.PAYMENT_PROCESSING:
+        if earlier is None:
+            raise ProblemError(409, "payment_in_progress")
+        return processing(order["order_id"], replayed=True)
+    if status in REFUSED:
+        raise ProblemError(409, REFUSED[status])
+    if order["lapsed"]:
+        raise ProblemError(409, "order_expired")
+    return None
+
+
+def paid(order_id: str, amount: int, *, replayed: bool = False) -> PaymentAnswer:
+    return PaymentAnswer(200, {"order_id": order_id, "status": "paid", "amount": amount}, replayed)
+
+
+def processing(order_id: str, *, replayed: bool = False) -> PaymentAnswer:
+    return PaymentAnswer(202, {"order_id": order_id, "status": "payment_processing"}, replayed)

@@ -1,0 +1,63 @@
+"""What whoever runs the sale calls: open a sale, read the books, ask whether all is settled."""
+
+import hmac
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+
+from target_app.problems import ProblemError, parse, reply
+from target_app.sale import SaleSetup, start_sale
+from target_app.web.contract import problems, takes
+from target_app.web.ledger import export
+from target_app.web.requests import shop_of
+
+QUIESCENCE = """
+SELECT (SELECT count(*) FROM orders WHERE status = 'payment_processing') AS payment_processing,
+       (SELECT count(*) FROM orders WHERE status = 'pending_payment') AS active_holds,
+       (SELECT count(*) FROM payments WHERE refund_due AND state = 'captured') AS refunds_pending
+"""
+INVENTORY = "SELECT sku, initial, available, reserved, sold FROM stock ORDER BY sku"
+
+
+async def operator(request: Request) -> None:
+    expected = f"Bearer {shop_of(request).settings.ops_token}"
+    given = request.headers.get("authorization", "")
+    if not hmac.compare_digest(given.encode(), expected.encode()):
+        raise ProblemError(401, "not_an_operator", headers={"WWW-Authenticate": "Bearer"})
+
+
+router = APIRouter(
+    prefix="/ops", tags=["ops"], dependencies=[Depends(operator)], responses=problems(401, 503)
+)
+
+
+@router.put("/sale", openapi_extra=takes(SaleSetup), responses=problems(422, 500))
+async def put_sale(request: Request) -> Response:
+    shop = shop_of(request)
+    setup = parse(await request.body(), SaleSetup)
+    async with shop.database.transaction() as connection:
+        await start_sale(connection, setup)
+    shop.catalogue.forget()
+    return reply({"items": len(setup.items), "units": sum(item.stock for item in setup.items)})
+
+
+@router.get("/ledger")
+async def ledger(request: Request) -> Response:
+    connection = await shop_of(request).database.dedicated()
+    return StreamingResponse(export(connection), media_type="application/x-ndjson")
+
+
+@router.get("/quiescence")
+async def quiescence(request: Request) -> Response:
+    async with shop_of(request).database.connection() as connection:
+        row = await connection.fetchrow(QUIESCENCE)
+    assert row is not None
+    waiting = dict(row)
+    return reply({"quiet": not any(waiting.values()), **waiting})
+
+
+@router.get("/inventory")
+async def inventory(request: Request) -> Response:
+    async with shop_of(request).database.connection() as connection:
+        rows = await connection.fetch(INVENTORY)
+    return reply([dict(row) for row in rows])

@@ -1,0 +1,32 @@
+"""What a shopper and the shop's operator ask of a shop, in as few words as a test needs."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+
+def open_sale(shop: httpx.Client, *, ops_token: str) -> None:
+    sale = {
+        "starts_at": (datetime.now(UTC) - timedelta(minutes=1)).isoformat(),
+        "ends_at": None,
+        "items": [{"sku": "HOT", "stock": 10, "price": 4900}],
+    }
+    operator = {"Authorization": f"Bearer {ops_token}"}
+    shop.put("/ops/sale", json=sale, headers=operator).raise_for_status()
+
+
+def reserve(shop: httpx.Client, key: str) -> str:
+    body = {
+        "client_ref": key,
+        "customer": key,
+        "campaign_id": "sale",
+        "lines": [{"sku": "HOT", "qty": 1}],
+    }
+    answer = shop.post("/v1/checkouts", json=body, headers={"Idempotency-Key": key})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["order_id"])
+
+
+def pay(shop: httpx.Client, order_id: str) -> httpx.Response:
+    key = {"Idempotency-Key": f"pay-{order_id}"}
+    return shop.post(f"/v1/orders/{order_id}/payments", json={"method": "card"}, headers=key)

@@ -1,0 +1,144 @@
+"""The containers stack: it sells, faults act on it, and nothing of it is left afterwards."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from chaos import probe
+from chaos.toxiproxy import ToxiproxyApi
+from doorbuster.components import Topology
+from doorbuster.stack.containers import ContainersOrder, containers
+from doorbuster.stack.containers.engine import engine
+from doorbuster.stack.containers.images import Images
+from doorbuster.stack.postgres import ask
+from doorbuster.stack.ready import http_probe, wait_until_ready
+from tests.containers.engine_here import names_with
+from tests.containers.shopping import open_sale, pay, reserve
+
+# The first test may have to wait for the engine and the images to be made.
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
+
+DELAY_S = 0.4
+SYNCHRONOUS = "SELECT sync_state = 'sync' FROM pg_stat_replication"
+
+
+@pytest.fixture(scope="module")
+def up(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+    run_id, logs = f"test{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("logs")
+    with containers(ContainersOrder(run_id, logs, ToxiproxyApi, images, replicas=2)) as topology:
+        yield topology
+    assert names_with(run_id) == []
+
+
+@pytest.fixture(scope="module")
+def shop(up: Topology) -> Iterator[httpx.Client]:
+    """Yield a shopper's client, at a shop whose sale is on."""
+    with httpx.Client(base_url=up.shop_url, timeout=10, trust_env=False) as client:
+        open_sale(client, ops_token=up.ops_token)
+        yield client
+
+
+def await_ready(topology: Topology, url: str) -> None:
+    log = topology.components["storefront-1"].logs
+    ready = http_probe(urlsplit(url).netloc, "/readyz")
+    wait_until_ready(ready, what="the shop", log=log, alive=lambda: True)
+
+
+def test_the_parts_are_those_of_the_embedded_stack(up: Topology) -> None:
+    parts = {"storefront-1", "storefront-2", "postgres-a", "postgres-b", "provider", "proxy"}
+    assert set(up.components) == parts
+    assert set(up.proxies) == {"edge", "payments", "webhooks", "replication", "postgres"}
+    assert [node.component.name for node in up.database] == ["postgres-a", "postgres-b"]
+    assert ask(up.database[0].direct_dsn, SYNCHRONOUS) is True
+
+
+def test_every_port_is_published_on_loopback_alone(up: Topology) -> None:
+    with engine() as client:
+        ports = [
+            binding
+            for part in client.containers.list(filters={"label": f"doorbuster.run={up.run_id}"})
+            for bindings in part.attrs["NetworkSettings"]["Ports"].values()
+            for binding in bindings or ()
+        ]
+    assert len(ports) == 9
+    assert {port["HostIp"] for port in ports} == {"127.0.0.1"}
+
+
+def test_an_order_is_sold_through_the_edge_and_paid_through_payments(
+    up: Topology, shop: httpx.Client
+) -> None:
+    api = ToxiproxyApi(up.proxy_api)
+    (payments,) = up.proxies["payments"]
+    order_id = reserve(shop, "sold")
+    delay = {"latency": int(DELAY_S * 1000)}
+    api.add_toxic(payments, name="slow", type="latency", attributes=delay)
+    try:
+        began_s = time.monotonic()
+        answer = pay(shop, order_id)
+        took_s = time.monotonic() - began_s
+    finally:
+        api.remove_toxic(payments, "slow")
+        api.close()
+    assert (answer.status_code, answer.json()["status"]) == (200, "paid")
+    assert took_s >= DELAY_S
+    book = httpx.get(f"{up.provider_direct_url}/psp/book", trust_env=False).text
+    assert '"captured"' in book
+
+
+def test_a_shut_edge_is_seen_to_be_shut(up: Topology, shop: httpx.Client) -> None:
+    api = ToxiproxyApi(up.proxy_api)
+    (edge,) = up.proxies["edge"]
+    assert probe.proxy_listens(up.proxy_api, edge)
+    api.disable(edge)
+    try:
+        assert not probe.proxy_listens(up.proxy_api, edge)
+        with pytest.raises(httpx.TransportError):
+            shop.get("/v1/skus/HOT/stock")
+    finally:
+        api.enable(edge)
+        api.close()
+    assert probe.proxy_listens(up.proxy_api, edge)
+
+
+@pytest.mark.parametrize("name", ["storefront-1", "postgres-b", "provider"])
+def test_pause_stops_every_process_and_resume_undoes_it(up: Topology, name: str) -> None:
+    component = up.components[name]
+    component.pause()
+    try:
+        assert probe.is_stopped(component)
+    finally:
+        component.resume()
+    assert probe.is_going(component)
+
+
+def test_a_paused_provider_does_not_answer(up: Topology) -> None:
+    provider = up.components["provider"]
+    health = f"{up.provider_direct_url}/healthz"
+    provider.pause()
+    try:
+        with pytest.raises(httpx.TimeoutException):
+            httpx.get(health, timeout=0.5, trust_env=False)
+    finally:
+        provider.resume()
+    assert httpx.get(health, timeout=5, trust_env=False).status_code == 200
+
+
+def test_a_killed_database_has_its_orders_after_the_restart(
+    up: Topology, shop: httpx.Client
+) -> None:
+    order_id = reserve(shop, "kept")
+    primary = up.components["postgres-a"]
+    primary.kill()
+    assert probe.is_ended(primary)
+    primary.restart()
+    await_ready(up, up.shop_url)
+    assert shop.get(f"/v1/orders/{order_id}").json()["status"] == "pending_payment"
+
+
+def test_output_is_in_the_logs_while_the_stack_is_up(up: Topology) -> None:
+    assert "ready to accept connections" in up.components["postgres-a"].logs.read_text()
+    assert "listening on" in up.components["storefront-2"].logs.read_text()

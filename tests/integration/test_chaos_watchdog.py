@@ -1,0 +1,245 @@
+"""A little director, ended in every way: within ten seconds nothing of its run is left.
+
+Its children are orphans by design (no death signal, ignoring SIGTERM, one of them stopped), so
+that only the watchdog can end them.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from chaos.watchdog_client import SOURCES, Watchdog
+from doorbuster.components import RUN_MARK
+from doorbuster.errors import DoorbusterError
+from doorbuster.journal import JournalEvent
+from doorbuster.rundir import read_records
+from doorbuster.stack import leftovers
+from tests.proxy_servers import ProxyServer, running
+
+pytestmark = pytest.mark.integration
+
+BOUND_S = 10.0
+
+DIRECTOR = """
+import os, signal, subprocess, sys, tempfile, time
+from pathlib import Path
+from chaos.watchdog_client import Watchdog
+
+run_id, journal, proxy_api, last_moment = sys.argv[1:]
+
+def arrive(moment):
+    print(moment, os.getpid(), flush=True)
+    if moment == last_moment:
+        time.sleep(60)
+
+def child(code):
+    # No death signal, unlike the children of a stack: these are for the watchdog.
+    command = [sys.executable, "-c", "import signal, time; " + code]
+    marked = os.environ | {"DOORBUSTER_RUN": run_id}
+    return subprocess.Popen(command, env=marked, start_new_session=True, stdout=subprocess.DEVNULL)
+
+with Watchdog.start(run_id, journal=Path(journal), lease_s=float(os.environ["LEASE_S"])) as dog:
+    print("watchdog", dog._process.pid, flush=True)
+    arrive("watched")
+    folder = Path(tempfile.mkdtemp(prefix=f"doorbuster-{run_id}-"))
+    (folder / "part").mkdir()
+    arrive("folder")
+    dog.use_proxy(proxy_api)
+    children = [child("signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")]
+    children.append(child("time.sleep(60)"))
+    os.kill(children[1].pid, signal.SIGSTOP)
+    arrive("started")
+    if last_moment == "starting":
+        print("starting", os.getpid(), flush=True)
+        while True:
+            children.append(child("time.sleep(60)"))
+    if last_moment == "error":
+        raise RuntimeError("something in the harness")
+"""
+
+
+@dataclass
+class Director:
+    """The little director and where it works."""
+
+    process: "subprocess.Popen[str]"
+    run_id: str
+    journal: Path
+    watchdog_pid: int
+
+    def failures(self) -> list[str]:
+        events = read_records(self.journal, JournalEvent)
+        return [str(event.detail["message"]) for event in events if event.kind == "failure"]
+
+    def await_nothing_left(self) -> None:
+        give_up_s = time.monotonic() + BOUND_S
+        while left := [*leftovers.leftovers_of(self.run_id), *self.watchdog_left()]:
+            assert time.monotonic() < give_up_s, left
+            time.sleep(0.05)
+
+    def watchdog_left(self) -> list[str]:
+        return ["watchdog"] if self.is_watched else []
+
+    @property
+    def is_watched(self) -> bool:
+        """Say whether the watchdog runs; one that a stopped parent did not reap does not."""
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.watchdog_pid).status() != psutil.STATUS_ZOMBIE
+        return False
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[ProxyServer]:
+    with running("embedded") as server:
+        yield server
+
+
+@dataclass
+class Direct:
+    """Starts little directors, and kills what a broken watchdog would leave."""
+
+    tmp_path: Path
+    proxy_api: str
+
+    def __post_init__(self) -> None:
+        self.started: list[Director] = []
+
+    def __call__(self, until: str, *, lease_s: float = 60.0) -> Director:
+        run_id = f"test{uuid.uuid4().hex[:8]}"
+        journal = self.tmp_path / "journal.ndjson"
+        process = subprocess.Popen(
+            (sys.executable, "-c", DIRECTOR, run_id, str(journal), self.proxy_api, until),
+            env=os.environ | {"PYTHONPATH": str(SOURCES), "LEASE_S": str(lease_s)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            text=True,
+        )
+        assert process.stdout is not None
+        director = Director(process, run_id, journal, int(process.stdout.readline().split()[1]))
+        self.started.append(director)
+        while until not in {"error", "end"} and process.stdout.readline().split()[0] != until:
+            pass
+        return director
+
+
+@pytest.fixture
+def direct(tmp_path: Path, shared: ProxyServer) -> Iterator[Direct]:
+    direct = Direct(tmp_path, shared.url)
+    yield direct
+    for director in direct.started:
+        director.process.kill()
+        leftovers.sweep(director.run_id)
+        director.process.communicate()
+
+
+@pytest.mark.parametrize("moment", ["watched", "folder", "started", "starting"])
+def test_nothing_is_left_when_the_director_is_killed(direct: Direct, moment: str) -> None:
+    director = direct(moment)
+    if moment == "starting":
+        time.sleep(0.3)
+    director.process.kill()
+    director.process.wait()
+    director.await_nothing_left()
+    (failure,) = director.failures()
+    assert "the director died" in failure
+
+
+def ignores(pid: int, ignored: signal.Signals) -> bool:
+    (mask,) = re.findall(r"SigIgn:\s+(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(mask, 16) & 1 << (ignored - 1))
+
+
+def test_the_watchdog_survives_what_a_terminal_sends(direct: Direct) -> None:
+    director = direct("started")
+    assert os.getsid(director.watchdog_pid) == director.watchdog_pid
+    give_up_s = time.monotonic() + BOUND_S
+    while not ignores(director.watchdog_pid, signal.SIGHUP) and time.monotonic() < give_up_s:
+        time.sleep(0.05)
+    for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(director.watchdog_pid, sent)
+    time.sleep(0.1)
+    assert director.is_watched
+    director.process.kill()
+    director.process.wait()
+    director.await_nothing_left()
+
+
+def test_a_director_that_hangs_loses_its_run(direct: Direct) -> None:
+    director = direct("started", lease_s=1.5)
+    assert leftovers.processes_of(director.run_id)
+    director.process.send_signal(signal.SIGSTOP)
+    director.await_nothing_left()
+    (failure,) = director.failures()
+    assert "hangs" in failure
+
+
+def test_a_director_that_raises_is_cleaned_up_after(direct: Direct) -> None:
+    director = direct("error")
+    assert director.process.wait(BOUND_S) == 1
+    assert leftovers.leftovers_of(director.run_id) == []
+    assert not director.is_watched
+
+
+def test_a_run_that_ended_in_order_is_left_alone(direct: Direct) -> None:
+    """What the director leaves by intent is not the watchdog's business."""
+    director = direct("end")
+    assert director.process.wait(BOUND_S) == 0
+    assert not director.is_watched
+    assert leftovers.processes_of(director.run_id)
+    assert director.failures() == []
+
+
+def test_only_the_runs_own_proxies_are_deleted(direct: Direct, shared: ProxyServer) -> None:
+    director = direct("started")
+    own = f"doorbuster-{director.run_id}-"
+    others = {f"doorbuster-{director.run_id}-2-edge", "doorbuster-other-edge", "theirs"}
+    for name in {f"{own}edge", f"{own}postgres-a", *others}:
+        shared.create(name, "127.0.0.1:1")
+    director.process.kill()
+    director.process.wait()
+    director.await_nothing_left()
+    assert set(shared.call("GET", "/proxies").json()) == others
+    shared.clear()
+
+
+def test_a_proxy_server_that_is_gone_does_not_keep_the_rest(direct: Direct) -> None:
+    direct.proxy_api = "http://127.0.0.1:1"
+    director = direct("started")
+    director.process.kill()
+    director.process.wait()
+    director.await_nothing_left()
+    assert "http://127.0.0.1:1" in director.failures()[0]
+
+
+def test_a_renewed_lease_holds_and_a_dead_watchdog_is_noticed(tmp_path: Path) -> None:
+    with Watchdog.start("test-lease", journal=tmp_path / "j", lease_s=3.0) as watchdog:
+        watchdog.renew(60)
+        time.sleep(3.5)
+        assert watchdog.alive
+        watchdog._process.kill()
+        watchdog._process.wait()
+        assert not watchdog.alive
+        with pytest.raises(DoorbusterError, match="the watchdog has ended"):
+            watchdog.renew(60)
+
+
+def test_the_watchdog_is_not_swept_with_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RUN_MARK, "test-mark")
+    with Watchdog.start("test-mark", journal=tmp_path / "j") as watchdog:
+        time.sleep(0.2)  # until it has become the program, with an environment of its own
+        assert leftovers.processes_of("test-mark") == []
+        assert watchdog.alive

@@ -1,0 +1,145 @@
+"""Journeys on a fake shop and clock: what each persona does, and when it wants it."""
+
+import itertools
+import random
+from collections import Counter
+
+import pytest
+
+from doorbuster.arrivals import Arrival
+from scenarios.personas import JOURNEYS
+from scenarios.session import Session
+from scenarios.shopper import Shopper, shoppers
+from tests.scenarios_fakes import FakeClock, FakeWire, Notebook, plan_of, surroundings
+
+OPENS_S = 100.0
+
+
+class Shop:
+    """Opens at T0 of the fake clock and sells `units`."""
+
+    def __init__(self, clock, units=1000, opens_s=OPENS_S):
+        self.clock, self.units, self.opens_s, self.orders = clock, units, opens_s, 0
+
+    def __call__(self, method, path, body):
+        if path.endswith("/stock"):
+            return 200, {"available": self.units, "reserved": 0, "sold": self.orders}
+        if path == "/v1/checkouts":
+            if self.clock.at_s < self.opens_s:
+                return 403, {"code": "not_started"}
+            if not self.units:
+                return 409, {"code": "sold_out"}
+            self.units -= 1
+            self.orders += 1
+            return 201, {"order_id": f"o{self.orders}", "total": 9900, "status": "pending_payment"}
+        return 200, {"order_id": "o", "amount": 9900, "status": "paid"}
+
+
+def visit(persona, due_s, *, units=1000, closes_s=None, seed=1, shop_opens_s=OPENS_S, takes_s=0.01):
+    clock, notebook = FakeClock(due_s), Notebook()
+    wire = FakeWire(clock, Shop(clock, units, shop_opens_s), takes_s)
+    shopper = Shopper(5, due_s, persona, "HOT", random.Random(seed))
+    around = surroundings(clock, notebook)
+    session = Session(shopper, wire, around, run_id="run", sale_s=(OPENS_S, closes_s))
+    JOURNEYS[persona](session)
+    return notebook.results
+
+
+def ops(results):
+    return [step.op for step, _ in results]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("persona", "expected"),
+    [
+        ("patient", ["view", "reserve", "pay"]),
+        ("refresher", ["view", "reserve", "pay"]),
+        ("sniper", ["reserve", "pay"]),
+        ("abandoner", ["view", "reserve"]),
+    ],
+)
+def test_buys_while_the_sale_is_open(persona, expected, seed):
+    results = visit(persona, OPENS_S + 5, seed=seed)
+    assert ops(results) == expected
+    assert all(result.outcome == "ok" for _, result in results)
+
+
+@pytest.mark.parametrize("persona", list(JOURNEYS))
+def test_who_comes_long_before_the_opening_only_looks(persona):
+    results = visit(persona, OPENS_S - 60)
+    assert set(ops(results)) <= {"view", "stock"}
+    assert results
+    assert results[-1][1].ended_s < OPENS_S
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("persona", ["patient", "refresher", "abandoner"])
+def test_who_comes_just_before_waits_at_the_door(persona, seed):
+    results = visit(persona, OPENS_S - 3, seed=seed)
+    reserve = next(step for step, _ in results if step.op == "reserve")
+    assert OPENS_S < reserve.due_s < OPENS_S + 6
+
+
+def test_snipers_post_around_the_opening_and_early_ones_again():
+    firsts, refused = [], 0
+    for seed in range(40):
+        results = visit("sniper", OPENS_S - 2, seed=seed)
+        firsts.append(results[0][0].due_s)
+        refused += results[0][1].reason == "not_started"
+        assert ops(results)[-1] == "pay"
+        assert len({step.key for step, _ in results}) == len(results)
+    assert 10 < refused < 30
+    assert all(abs(first - OPENS_S) < 1 for first in firsts)
+
+
+def test_patient_tries_again_when_the_shop_opens_late():
+    results = visit("patient", OPENS_S - 2, shop_opens_s=OPENS_S + 3)
+    reserves = [result.reason for step, result in results if step.op == "reserve"]
+    assert reserves.count("not_started") >= 1
+    assert ops(results)[-1] == "pay"
+
+
+def test_patient_leaves_when_sold_out_and_refresher_looks_again():
+    assert ops(visit("patient", OPENS_S + 1, units=0)) == ["view", "reserve"]
+    assert ops(visit("refresher", OPENS_S + 1, units=0)) == ["view", "reserve", "stock", "stock"]
+
+
+@pytest.mark.parametrize("persona", list(JOURNEYS))
+def test_nobody_reserves_after_the_sale(persona):
+    assert "reserve" not in ops(visit(persona, OPENS_S + 50, closes_s=OPENS_S + 40))
+
+
+def test_one_purchase_has_one_reference_and_each_operation_its_own_key():
+    steps = [step for step, _ in visit("patient", OPENS_S + 1)]
+    view, reserve, pay = steps
+    assert reserve.client_ref == pay.client_ref == "run-5-1"
+    assert pay.order_id == "o1"
+    assert len({view.key, reserve.key, pay.key}) == 3
+    assert {step.user_ref for step in steps} == {"user-5"}
+
+
+def test_steps_are_due_after_the_one_before():
+    results = visit("patient", OPENS_S + 1, takes_s=60)
+    assert results[0][0].due_s == OPENS_S + 1
+    for (_, before), (after, _) in itertools.pairwise(results):
+        assert before.ended_s < after.due_s < before.ended_s + 10
+
+
+def test_shoppers_follow_weights_and_demand():
+    loaded = plan_of()
+    found = [shoppers(loaded.plan)(Arrival(k, 0.0, "x")) for k in range(4000)]
+    personas = Counter(shopper.persona for shopper in found)
+    assert personas["patient"] / 4000 == pytest.approx(0.60, abs=0.04)
+    assert personas["abandoner"] / 4000 == pytest.approx(0.05, abs=0.02)
+    skus = Counter(shopper.sku for shopper in found)
+    assert skus["HOT"] / 4000 == pytest.approx(0.80, abs=0.04)
+    assert len(skus) == 6
+
+
+def test_shopper_is_the_same_in_any_process():
+    plan = plan_of().plan
+    one, other = shoppers(plan), shoppers(plan)
+    other(Arrival(3, 1.0, "x"))
+    a, b = one(Arrival(7, 1.0, "x")), other(Arrival(7, 1.0, "x"))
+    assert (a.persona, a.sku, a.choices.random()) == (b.persona, b.sku, b.choices.random())
