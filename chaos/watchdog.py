@@ -17,9 +17,9 @@ from typing import Final
 import msgspec
 
 from chaos.toxiproxy import ToxiproxyApi
+from doorbuster import leftovers
 from doorbuster.errors import DoorbusterError
 from doorbuster.journal import Journal
-from doorbuster.stack import leftovers
 
 PROXY_BOUND_S: Final = 1.0
 SWEEP_BOUND_S: Final = 6.0

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 
+from doorbuster import leftovers
 from doorbuster.components import RUN_MARK
 from doorbuster.errors import DoorbusterError
-from doorbuster.stack import leftovers
 from doorbuster.stack.process import Program, spawn
 from doorbuster.stack.ready import wait_until_ready
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from doorbuster import leftovers
 from doorbuster.errors import MissingPrerequisite
-from doorbuster.stack import leftovers
 from doorbuster.stack.process import Account, Place
 
 FREE_BYTES_MIN = 512 * 1024**2

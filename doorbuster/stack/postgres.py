@@ -10,7 +10,7 @@ from pathlib import Path
 
 import asyncpg
 
-from doorbuster.stack import leftovers
+from doorbuster import leftovers
 from doorbuster.stack.component import LocalComponent
 from doorbuster.stack.ports import LOOPBACK
 from doorbuster.stack.process import Account, Place, Program, run_to_end

@@ -20,11 +20,11 @@ import psutil
 import pytest
 
 from chaos.watchdog_client import SOURCES, Watchdog
+from doorbuster import leftovers
 from doorbuster.components import RUN_MARK
 from doorbuster.errors import DoorbusterError
 from doorbuster.journal import JournalEvent
 from doorbuster.rundir import read_records
-from doorbuster.stack import leftovers
 from tests.proxy_servers import ProxyServer, running
 
 pytestmark = pytest.mark.integration

@@ -159,6 +159,7 @@ def test_shop_that_never_answers_holds_nobody_for_ever(tmp_path):
             assert time.monotonic() - zero_s < 4 + 1 + 0.3 + 10
     rows = list(read_records(run.series / "operations-0.ndjson", OperationSecond))
     assert sum(row.info for row in rows) == sum(row.due for row in rows) > 0
+    assert shop.requests.total() > 1.5 * len(arrivals(loaded.plan.traffic, loaded.plan.seed))
 
 
 def test_arrivals_above_the_limit_are_missed_and_counted(tmp_path):

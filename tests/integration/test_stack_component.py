@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from doorbuster import leftovers
 from doorbuster.errors import LeftBehind, MissingPrerequisite, TargetNotReady
-from doorbuster.stack import child, leftovers
+from doorbuster.stack import child
 from doorbuster.stack.component import LocalComponent, end_all
 from doorbuster.stack.place import postgres_account, temporary_place
 from doorbuster.stack.process import Account, Place, Program, spawn

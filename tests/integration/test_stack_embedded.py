@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from chaos.toxiproxy import ToxiproxyApi
+from doorbuster import leftovers
 from doorbuster.components import Topology
 from doorbuster.errors import MissingPrerequisite, TargetNotReady
-from doorbuster.stack import leftovers
 from doorbuster.stack.component import LocalComponent
 from doorbuster.stack.embedded import StackOrder, embedded
 from doorbuster.stack.place import temporary_place

@@ -15,8 +15,9 @@ import asyncpg
 import psutil
 import pytest
 
+from doorbuster import leftovers
 from doorbuster.errors import MissingPrerequisite, TargetNotReady
-from doorbuster.stack import binaries, leftovers, postgres
+from doorbuster.stack import binaries, postgres
 from doorbuster.stack.binaries import postgres_programs
 from doorbuster.stack.component import LocalComponent, end_all
 from doorbuster.stack.place import postgres_account, temporary_place
