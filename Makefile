@@ -3,7 +3,7 @@ PYTHON ?= python3
 PLAN ?= doorbuster
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
 .PHONY: help rehearse test check bench lock clean

@@ -11,6 +11,7 @@ import struct
 import zlib
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -63,11 +64,12 @@ def counts(encoded: str) -> Iterator[tuple[int, int]]:
             index -= number
             continue
         if number:
-            yield _highest_value(index, sub_bits=sub_bits, unit_bits=unit_bits), number
+            yield _highest_value(index, sub_bits, unit_bits), number
         index += 1
 
 
-def _highest_value(index: int, *, sub_bits: int, unit_bits: int) -> int:
+@cache
+def _highest_value(index: int, sub_bits: int, unit_bits: int) -> int:
     """Return the largest value that counter `index` stands for.
 
     The first 2^sub_bits counters are one unit wide; each further half of that is twice as wide.
@@ -83,7 +85,7 @@ def _zigzag(packed: bytes) -> Iterator[int]:
     """Yield the numbers of a zig-zag LEB128 sequence; the ninth byte of a number has all 8 bits."""
     number = shift = 0
     for byte in packed:
-        if shift < 56 and byte & 0x80:
+        if byte & 0x80 and shift < 56:
             number |= (byte & 0x7F) << shift
             shift += 7
             continue
