@@ -63,8 +63,8 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
     body bytea NOT NULL, PRIMARY KEY (scope, key)
 );
 CREATE TABLE IF NOT EXISTS webhook_events (
-    event_id text PRIMARY KEY, order_id text NOT NULL, applied boolean NOT NULL,
-    received_at timestamptz NOT NULL DEFAULT now()
+    event_id text PRIMARY KEY, order_id text NOT NULL, deliveries integer NOT NULL,
+    applied boolean NOT NULL, received_at timestamptz NOT NULL DEFAULT now()
 );
 """
 

@@ -18,11 +18,16 @@ FIRST_QUERY_S = 1.5
 """An intent this old without an answer is asked about, be its replica alive or not."""
 
 ORDER = """
-SELECT order_id, status, total, currency, expires_at <= now() AS lapsed,
-       (SELECT count(*) FROM payments p WHERE p.order_id = o.order_id) AS attempts
-FROM orders o WHERE order_id = $1 FOR UPDATE
+SELECT order_id, status, total, currency, expires_at <= now() AS lapsed
+FROM orders WHERE order_id = $1 FOR UPDATE
 """
-EARLIER = "SELECT method, state FROM payments WHERE order_id = $1 AND request_key = $2"
+# A statement of its own: one that waited for the order's lock still sees the payments of before.
+ATTEMPTS = """
+SELECT count(*) AS number,
+       max(method) FILTER (WHERE request_key = $2) AS earlier_method,
+       max(state) FILTER (WHERE request_key = $2) AS earlier_state
+FROM payments WHERE order_id = $1
+"""
 INTEND = """
 INSERT INTO payments (payment_id, order_id, request_key, method, psp_key, state, amount,
                       created_at, next_query_at)
@@ -59,11 +64,12 @@ async def intend(change: Change, *, order_id: str, key: str, method: str) -> Cha
     order = await change.connection.fetchrow(ORDER, order_id)
     if order is None:
         raise ProblemError(404, "unknown_order")
-    earlier = await change.connection.fetchrow(EARLIER, order_id, key)
-    standing = _standing(order, earlier, method)
+    attempts = await change.connection.fetchrow(ATTEMPTS, order_id, key)
+    assert attempts is not None
+    standing = _standing(order, attempts, method)
     if standing is not None:
         return standing
-    psp_key = f"order:{order_id}:pay:{order['attempts'] + 1}"
+    psp_key = f"order:{order_id}:pay:{attempts['number'] + 1}"
     await change.connection.execute(
         INTEND, f"p_{psp_key}", order_id, key, method, psp_key, order["total"], FIRST_QUERY_S
     )
@@ -71,19 +77,18 @@ async def intend(change: Change, *, order_id: str, key: str, method: str) -> Cha
     return Charge(order_id, psp_key, order["total"], order["currency"], method)
 
 
-def _standing(
-    order: asyncpg.Record, earlier: asyncpg.Record | None, method: str
-) -> PaymentAnswer | None:
+def _standing(order: asyncpg.Record, attempts: asyncpg.Record, method: str) -> PaymentAnswer | None:
     """Return the answer that order and earlier attempt already imply, None if it is payable."""
-    if earlier is not None and earlier["method"] != method:
+    repeated = attempts["earlier_method"] is not None
+    if repeated and attempts["earlier_method"] != method:
         raise ProblemError(422, "key_mismatch")
-    if earlier is not None and earlier["state"] == "declined":
+    if attempts["earlier_state"] == "declined":
         raise ProblemError(402, "card_declined", headers={"Idempotent-Replayed": "true"})
     status = Status(order["status"])
     if status is Status.PAID:
-        return paid(order["order_id"], order["total"], replayed=earlier is not None)
+        return paid(order["order_id"], order["total"], replayed=repeated)
     if status is Status.PAYMENT_PROCESSING:
-        if earlier is None:
+        if not repeated:
             raise ProblemError(409, "payment_in_progress")
         return processing(order["order_id"], replayed=True)
     if status in REFUSED:

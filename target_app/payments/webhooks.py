@@ -1,14 +1,18 @@
-"""Events from the provider: believed only when signed, and only once."""
+"""Events from the provider: believed only when signed, and with effect only once."""
 
 import msgspec
 
-from target_app.orders.transitions import Change
 from target_app.payments.provider_client import Captured
 from target_app.payments.settlement import book_capture
+from target_app.shop import Shop
 
 REMEMBER = """
-INSERT INTO webhook_events (event_id, order_id, applied) VALUES ($1, $2, false)
-ON CONFLICT DO NOTHING RETURNING 1
+INSERT INTO webhook_events (event_id, order_id, deliveries, applied)
+VALUES ($1, $2, 1, EXISTS (
+    SELECT FROM payments WHERE psp_key = $3 AND state IN ('captured', 'refunded')
+))
+ON CONFLICT (event_id) DO UPDATE SET deliveries = webhook_events.deliveries + 1
+RETURNING deliveries, applied
 """
 APPLIED = "UPDATE webhook_events SET applied = true WHERE event_id = $1"
 
@@ -24,19 +28,25 @@ class ProviderEvent(msgspec.Struct, frozen=True):
     amount: int
 
 
-async def accept(change: Change, event: ProviderEvent) -> bool:
-    """Apply `event`, unless it came before; False for such a duplicate.
+async def accept(shop: Shop, event: ProviderEvent) -> bool:
+    """Apply `event` unless its news is booked already; False if it was delivered before.
 
-    An event about an order that is not here is kept unapplied rather than dropped.
+    Mostly the provider's reply was quicker, and then nothing but a note is written. An event about
+    an order that is not here stays unapplied, for people to look at.
     """
-    connection = change.connection
-    if await connection.fetchval(REMEMBER, event.id, event.merchant_ref) is None:
-        return False
-    if event.type == "payment.succeeded":
+    async with shop.database.connection() as connection:
+        known = await connection.fetchrow(REMEMBER, event.id, event.merchant_ref, event.psp_key)
+    assert known is not None
+    if event.type == "payment.succeeded" and not known["applied"]:
+        await _apply(shop, event)
+    return bool(known["deliveries"] == 1)
+
+
+async def _apply(shop: Shop, event: ProviderEvent) -> None:
+    async with shop.change() as change:
         capture = Captured(event.intent_id, event.amount)
         status = await book_capture(
             change, order_id=event.merchant_ref, psp_key=event.psp_key, capture=capture
         )
         if status is not None:
-            await connection.execute(APPLIED, event.id)
-    return True
+            await change.connection.execute(APPLIED, event.id)

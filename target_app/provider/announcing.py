@@ -12,6 +12,9 @@ from target_app.signatures import SIGNATURE_HEADER, sign
 
 log = logging.getLogger(__name__)
 
+LINES = 4
+"""Events under way at once; in a rush they queue rather than crowd out the shoppers."""
+
 
 class Announcer:
     """Sends events in the background, so that no charge waits for the shop to listen."""
@@ -20,6 +23,7 @@ class Announcer:
         self._http = http
         self._url = url
         self._secret = secret
+        self._lines = asyncio.Semaphore(LINES)
         self._sending: set[asyncio.Task[None]] = set()
 
     def announce(self, charge: dict[str, Any]) -> None:
@@ -39,7 +43,8 @@ class Announcer:
         body = msgspec.json.encode(event)
         headers = {SIGNATURE_HEADER: sign(body, self._secret), "Content-Type": "application/json"}
         try:
-            response = await self._http.post(self._url, content=body, headers=headers)
+            async with self._lines:
+                response = await self._http.post(self._url, content=body, headers=headers)
         except httpx.TransportError as error:
             log.info("webhook %s was lost: %r", event["id"], error)
             return

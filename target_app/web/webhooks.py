@@ -19,6 +19,5 @@ async def provider_event(request: Request) -> Response:
     if not is_signed(body, signature=signature, secret=shop.settings.webhook_secret):
         raise ProblemError(400, "bad_signature")
     event = parse(body, ProviderEvent)
-    async with shop.change() as change:
-        fresh = await accept(change, event)
+    fresh = await accept(shop, event)
     return reply({"event": event.id, "duplicate": not fresh})

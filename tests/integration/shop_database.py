@@ -29,6 +29,12 @@ max_connections = 200
 """
 READY_BOUND_S = 20.0
 
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+"""How many sessions wait for a lock."""
+
 
 @dataclass(frozen=True)
 class Server:

@@ -7,15 +7,10 @@ import pytest
 
 from target_app.jobs import expire_holds
 from tests.integration.running_shop import OPS, running_shop
-from tests.integration.shop_database import postgres, shop_dsn
+from tests.integration.shop_database import WAITING, postgres, shop_dsn
 
 __all__ = ["postgres", "shop_dsn"]
 pytestmark = pytest.mark.integration
-
-WAITING = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 
 
 def test_fifty_buyers_of_ten_units_get_ten(shop_dsn: str, tmp_path: Path) -> None:

@@ -12,10 +12,16 @@ from target_app.payments.provider_client import Captured, Charge, ProviderClient
 from target_app.payments.reconciling import give_back, resolve_charges
 from target_app.signatures import SIGNATURE_HEADER, sign
 from tests.integration.running_shop import OPS, Rehearsed, running_shop
-from tests.integration.shop_database import postgres, shop_dsn
+from tests.integration.shop_database import WAITING, postgres, shop_dsn
 
 __all__ = ["postgres", "shop_dsn"]
 pytestmark = pytest.mark.integration
+
+DECLINED = """
+INSERT INTO payments (payment_id, order_id, request_key, method, psp_key, state, amount,
+                      created_at, next_query_at)
+SELECT 'p_1', $1::text, 'first', 'card', 'order:' || $1::text || ':pay:1', 'declined', 9900, now(), now()
+"""
 
 
 async def resolve_after(run: Rehearsed, age_s: float) -> None:
@@ -96,6 +102,29 @@ def test_a_declined_card_leaves_the_hold_and_another_may_pay(shop_dsn: str, tmp_
             assert (mismatch.status_code, mismatch.json()["code"]) == (422, "key_mismatch")
             assert (await run.pay(order_id, "p2")).status_code == 200
             assert [c["state"] for c in run.charges(order_id)] == ["declined", "captured"]
+
+    asyncio.run(scenario())
+
+
+def test_a_card_declined_in_another_tab_is_counted(shop_dsn: str, tmp_path: Path) -> None:
+    """The second tab waits for the order's row while the first one's decline is committed."""
+
+    async def scenario() -> None:
+        async with running_shop(shop_dsn, tmp_path) as run:
+            await run.sale()
+            order_id = await run.ordered("k")
+            async with run.shop.database.transaction() as connection:
+                await connection.execute(
+                    "SELECT FROM orders WHERE order_id = $1 FOR UPDATE", order_id
+                )
+                second = asyncio.create_task(run.pay(order_id, "second"))
+                for _ in range(300):
+                    await asyncio.sleep(0.1)
+                    if await connection.fetchval(WAITING):
+                        break
+                await connection.execute(DECLINED, order_id)
+            assert (await second).status_code == 200
+            assert [c["psp_key"][-5:] for c in run.charges(order_id)] == ["pay:2"]
 
     asyncio.run(scenario())
 
