@@ -20,7 +20,8 @@ pytestmark = pytest.mark.integration
 DECLINED = """
 INSERT INTO payments (payment_id, order_id, request_key, method, psp_key, state, amount,
                       created_at, next_query_at)
-SELECT 'p_1', $1::text, 'first', 'card', 'order:' || $1::text || ':pay:1', 'declined', 9900, now(), now()
+SELECT 'p_1', $1::text, 'first', 'card', 'order:' || $1::text || ':pay:1', 'declined', 9900,
+       now(), now()
 """
 
 
@@ -248,6 +249,7 @@ def test_a_webhook_pays_once_however_often_it_comes(shop_dsn: str, tmp_path: Pat
                 *(announce(run, order_id, event=f"evt_{n % 2}") for n in range(6))
             )
             assert sorted(answers) == ["200 False"] * 2 + ["200 True"] * 4
+            assert await run.status(order_id) == "paid"
             await resolve_after(run, 5)
             await books_agree(run, order_id)
             events = [r for r in await run.ledger() if r["table"] == "order_events"]

@@ -56,6 +56,8 @@ def judged(op, status, body):
         ("pay", 409, {"code": "payment_in_progress"}, "pending", None, False),
         ("pay", 402, {"code": "card_declined"}, "fail", "declined", False),
         ("pay", 409, {"code": "order_expired"}, "fail", "expired", False),
+        ("pay", 409, {"code": "order_cancelled"}, "fail", "expired", False),
+        ("pay", 409, {"code": "order_refunded"}, "fail", "expired", False),
         ("pay", 404, {"code": "unknown_order"}, "fail", "unknown_order", False),
         ("cancel", 409, {"code": "order_expired"}, "fail", "expired", False),
     ],
