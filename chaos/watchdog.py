@@ -9,6 +9,7 @@ import os
 import re
 import select
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ from doorbuster.journal import Journal
 
 PROXY_BOUND_S: Final = 1.0
 SWEEP_BOUND_S: Final = 6.0
+SWEEPER_BOUND_S: Final = 20.0
 SETTLE_S: Final = 0.3
 
 DIED: Final = "the director died"
@@ -36,6 +38,8 @@ class Word(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froze
         run_id: The run to guard, in the first line.
         journal: The run's journal, in the first line.
         proxy_api: A Toxiproxy that the run uses and did not start.
+        sweeper: A command that removes what is neither process nor folder of this machine; it
+            gets the run's id as its last argument.
         lease_s: How long from now until the director is taken to hang.
         done: The run ended in order; there is nothing more to guard.
     """
@@ -43,6 +47,7 @@ class Word(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froze
     run_id: str | None = None
     journal: str | None = None
     proxy_api: str | None = None
+    sweeper: tuple[str, ...] | None = None
     lease_s: float | None = None
     done: bool = False
 
@@ -54,6 +59,7 @@ class Charge:
         self.run_id: str | None = None
         self.journal: str | None = None
         self.proxy_api: str | None = None
+        self.sweeper: tuple[str, ...] | None = None
         self.done = False
         self._lease_end_s: float | None = None
 
@@ -61,6 +67,7 @@ class Charge:
         self.run_id = word.run_id or self.run_id
         self.journal = word.journal or self.journal
         self.proxy_api = word.proxy_api or self.proxy_api
+        self.sweeper = word.sweeper or self.sweeper
         self.done = self.done or word.done
         if word.lease_s is not None:
             self._lease_end_s = time.monotonic() + word.lease_s
@@ -97,6 +104,7 @@ def end_run(charge: Charge, reason: str) -> None:
     left = sweep_until_clean(charge.run_id)
     # Again: a proxy whose traffic has ended lets go of what it would not before.
     left += delete_proxies(charge.proxy_api, charge.run_id)
+    left += sweep_elsewhere(charge.sweeper, charge.run_id)
     if charge.journal is not None:
         with Journal(Path(charge.journal)) as journal:
             journal.record("failure", "point", "director", message=message(reason, left))
@@ -124,6 +132,31 @@ def delete_proxies(proxy_api: str | None, run_id: str) -> list[str]:
     finally:
         api.close()
     return []
+
+
+def sweep_elsewhere(sweeper: tuple[str, ...] | None, run_id: str) -> list[str]:
+    """Have removed what is not of this machine's processes and folders; return what is left.
+
+    Twice, since what the director asked for as it died may be there only a moment later.
+    """
+    if sweeper is None:
+        return []
+    left: list[str] = []
+    for _ in range(2):
+        try:
+            subprocess.run(
+                (*sweeper, run_id),
+                capture_output=True,
+                check=True,
+                text=True,
+                timeout=SWEEPER_BOUND_S,
+            )
+            left = []
+        except subprocess.CalledProcessError as error:
+            left = [error.stderr.strip()]
+        except (OSError, subprocess.TimeoutExpired) as error:
+            left = [str(error)]
+    return left
 
 
 def sweep_until_clean(run_id: str) -> list[str]:

@@ -14,7 +14,7 @@ from doorbuster.components import RUN_MARK
 from doorbuster.errors import DoorbusterError
 
 SOURCES = Path(__file__).parents[1]
-END_BOUND_S = 15.0
+END_BOUND_S = 60.0
 
 
 class Watchdog:
@@ -83,6 +83,13 @@ class Watchdog:
     def use_proxy(self, url: str) -> None:
         """Name a Toxiproxy that the run uses and did not start."""
         self._say(Word(proxy_api=url))
+
+    def use_sweeper(self, command: tuple[str, ...]) -> None:
+        """Name a command that removes what is neither process nor folder of this machine.
+
+        It gets the run's id as its last argument, and says on stderr what would not go.
+        """
+        self._say(Word(sweeper=command))
 
     def done(self) -> None:
         """Say that the run ended in order, and see the watchdog end."""

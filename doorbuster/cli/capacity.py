@@ -43,7 +43,11 @@ def capacity(
     store_plan(run, loaded)
     screen = Screen(loaded.plan, Watch(loaded.plan, run))
     screen.say(f"run directory: {run.path}")
-    with listening() as interrupts, Journal(run.journal) as journal, guarded(run, proxy) as guard:
+    with (
+        listening() as interrupts,
+        Journal(run.journal) as journal,
+        guarded(loaded.plan, run, proxy) as guard,
+    ):
         search = Search(loaded, run, guard, interrupts, highest)
         found = search.run(journal, screen)
     page = write_capacity(run, search.steps, found)

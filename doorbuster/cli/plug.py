@@ -1,22 +1,20 @@
 """Plugs the parts of one run together: watchdog, stack, traffic, faults, samples, the screen."""
 
-import os
-import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 import typer
 
 from chaos.inflict import Hands, inflict
-from chaos.server import ProxyChoice, choose_proxy
 from chaos.toxiproxy import ToxiproxyApi
 from chaos.watchdog_client import Watchdog
 from doorbuster.backoffice import BackOffice
 from doorbuster.cli.interrupts import Interrupts
 from doorbuster.cli.screen import Screen
+from doorbuster.cli.stacks import ChosenStack, ProxyName, choose_stack
 from doorbuster.clock import Clock
 from doorbuster.components import Topology
 from doorbuster.environment import environment
@@ -27,9 +25,8 @@ from doorbuster.plan import Plan
 from doorbuster.run import Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
 from doorbuster.samples import sampling
-from doorbuster.stack.embedded import StackOrder, embedded
 from doorbuster.stack.generator import generator
-from doorbuster.stack.proxies import OwnProxy, SharedProxy
+from doorbuster.stack.order import StackOrder
 from scenarios.order import TrafficOrder
 
 WAITING_LEASE_S: Final = 120.0
@@ -40,7 +37,6 @@ TICKING_LEASE_S: Final = 30.0
 
 LOOK_EVERY_S: Final = 0.5
 
-ProxyName = Literal["auto", "toxiproxy", "embedded"]
 ProxyOption = Annotated[
     ProxyName,
     typer.Option("--proxy", help="Which proxy; auto takes a real Toxiproxy where there is one."),
@@ -52,21 +48,23 @@ class Guard:
     """What stands over a run from before its first process to after its last."""
 
     run_id: str
-    proxy: ProxyChoice
+    stack: ChosenStack
     watchdog: Watchdog
 
 
 @contextmanager
-def guarded(run: RunDirectory, proxy: ProxyName) -> Iterator[Guard]:
-    """Start the watchdog, which cleans up should this process die, and choose the proxy."""
-    choice = choose_proxy(proxy, environ=os.environ, which=shutil.which)
-    write_json(run.environment, environment(proxy=choice.kind))
+def guarded(plan: Plan, run: RunDirectory, proxy: ProxyName) -> Iterator[Guard]:
+    """Choose the stack and start the watchdog, which cleans up should this process die."""
+    stack = choose_stack(plan.stack, proxy)
+    write_json(run.environment, environment(proxy=stack.proxy("of unknown version")))
     log = run.logs / "watchdog.log"
     with Watchdog.start(run.run_id, journal=run.journal, log=log) as watchdog:
         watchdog.renew(WAITING_LEASE_S)
-        if choice.url is not None:
-            watchdog.use_proxy(choice.url)
-        yield Guard(run.run_id, choice, watchdog)
+        if stack.shared_proxy is not None:
+            watchdog.use_proxy(stack.shared_proxy)
+        if stack.sweeper is not None:
+            watchdog.use_sweeper(stack.sweeper)
+        yield Guard(run.run_id, stack, watchdog)
 
 
 @dataclass
@@ -102,17 +100,15 @@ class Plug:
         order = StackOrder(
             run_id=self.guard.run_id,
             logs=self.run.logs,
-            proxy=own_or_shared(self.guard.proxy),
             open_api=ToxiproxyApi,
             replicas=storefront.replicas,
             reservation=storefront.reservation,
             replication=storefront.replication,
             hold_s=storefront.hold,
         )
-        with embedded(order) as topology:
-            api = ToxiproxyApi(topology.proxy_api)
-            described = self.guard.proxy.described(api.version())
-            api.close()
+        with self.guard.stack.bring_up(order) as topology:
+            with closing(ToxiproxyApi(topology.proxy_api)) as api:
+                described = self.guard.stack.proxy(api.version())
             write_json(self.run.environment, environment(proxy=described))
             self.screen.say(f"the shop is up at {topology.shop_url}, behind {described}")
             try:
@@ -160,11 +156,3 @@ class Plug:
         self.screen.tick(clock)
         if condition := self.screen.watch.breach(now_s):
             raise Stopped(condition, by_hand=False)
-
-
-def own_or_shared(choice: ProxyChoice) -> OwnProxy | SharedProxy:
-    """Return what the stack does about the proxy: start one, or use the one at a URL."""
-    if choice.url is not None:
-        return SharedProxy(choice.url)
-    assert choice.program is not None, "a choice has a URL or a program"
-    return OwnProxy((*choice.program, "-host", "127.0.0.1", "-port", "{port}"))

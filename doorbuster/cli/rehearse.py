@@ -16,9 +16,10 @@ from doorbuster.cli.plans import (
     find_plan,
     summary_of,
 )
-from doorbuster.cli.plug import Plug, ProxyName, ProxyOption, guarded
+from doorbuster.cli.plug import Plug, ProxyOption, guarded
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
+from doorbuster.cli.stacks import ProxyName
 from doorbuster.errors import DoorbusterError, LeftBehind
 from doorbuster.faults import Down, Latency, ResetPeer, Timeout
 from doorbuster.journal import Journal
@@ -66,7 +67,11 @@ def act(run: RunDirectory, screen: Screen, interrupts: Interrupts, proxy: ProxyN
     A failure is not raised from here: the run directory holds it, and the report tells it with
     everything that was seen before.
     """
-    with Journal(run.journal) as journal, suppress(LeftBehind), guarded(run, proxy) as guard:
+    with (
+        Journal(run.journal) as journal,
+        suppress(LeftBehind),
+        guarded(screen.plan, run, proxy) as guard,
+    ):
         plug = Plug(screen.plan, run, guard, journal, screen, interrupts)
         try:
             Rehearsal(screen.plan, plug.parts(), journal).run()

@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from doorbuster.components import DatabaseNode, Topology
@@ -12,12 +9,14 @@ from doorbuster.errors import MissingPrerequisite
 from doorbuster.stack import postgres, shop
 from doorbuster.stack.binaries import postgres_programs
 from doorbuster.stack.component import LocalComponent, end_all
+from doorbuster.stack.order import StackOrder
 from doorbuster.stack.place import postgres_account, temporary_place
 from doorbuster.stack.ports import LOOPBACK, free_ports, held, raise_file_limit, require_loopback
 from doorbuster.stack.postgres import PRIMARY, STANDBY, Cluster
 from doorbuster.stack.process import Place, Program
-from doorbuster.stack.proxies import Connection, OpenApi, OwnProxy, ProxyApi, SharedProxy
+from doorbuster.stack.proxies import QUIET, Connection, OwnProxy, ProxyApi, SharedProxy
 from doorbuster.stack.ready import http_probe
+from doorbuster.stack.shop import ShopCommands
 
 LISTENERS = ("proxy", "storefront", "provider", PRIMARY, STANDBY)
 UPSTREAM_OF = {
@@ -31,24 +30,10 @@ UPSTREAM_OF = {
 """Which listener lies behind each connection that crosses the proxy."""
 
 
-@dataclass(frozen=True)
-class StackOrder:
-    """What to bring up."""
-
-    run_id: str
-    logs: Path
-    proxy: OwnProxy | SharedProxy
-    open_api: OpenApi
-    replicas: int = 1
-    reservation: str = "conditional_update"
-    flaws: tuple[str, ...] = ()
-    replication: Literal["synchronous", "asynchronous"] = "synchronous"
-    hold_s: float = 600.0
-    commands: shop.ShopCommands = field(default_factory=shop.ShopCommands)
-
-
 @contextmanager
-def embedded(order: StackOrder) -> Iterator[Topology]:
+def embedded(
+    order: StackOrder, proxy: OwnProxy | SharedProxy, commands: ShopCommands | None = None
+) -> Iterator[Topology]:
     """Bring the whole stack up and yield it when every part is ready.
 
     However the body ends, everything is ended in reverse, and the run's processes, folder and
@@ -57,14 +42,23 @@ def embedded(order: StackOrder) -> Iterator[Topology]:
     raise_file_limit()
     require_loopback()
     with temporary_place(order.run_id, logs=order.logs) as place, ExitStack() as exits:
-        yield Assembly(order, place, exits).bring_up()
+        yield Assembly(order, proxy, commands or ShopCommands(), place, exits).bring_up()
 
 
 class Assembly:
     """The bringing up of one stack: what has been started so far is what `exits` will end."""
 
-    def __init__(self, order: StackOrder, place: Place, exits: ExitStack) -> None:
+    def __init__(
+        self,
+        order: StackOrder,
+        proxy: OwnProxy | SharedProxy,
+        commands: ShopCommands,
+        place: Place,
+        exits: ExitStack,
+    ) -> None:
         self.order = order
+        self.proxy = proxy
+        self.commands = commands
         self.place = place
         self.exits = exits
         self.secrets = shop.Secrets()
@@ -118,23 +112,23 @@ class Assembly:
 
     @property
     def proxy_url(self) -> str:
-        if isinstance(self.order.proxy, SharedProxy):
-            return self.order.proxy.url
+        if isinstance(self.proxy, SharedProxy):
+            return self.proxy.url
         return f"http://{LOOPBACK}:{self.ports['proxy']}"
 
     def start_proxy(self) -> LocalComponent | None:
         """Start our own proxy, or make sure that the shared one answers."""
-        order = self.order.proxy
         version = http_probe(urlsplit(self.proxy_url).netloc, "/version")
-        if isinstance(order, SharedProxy):
+        if isinstance(self.proxy, SharedProxy):
             if objection := version():
-                raise MissingPrerequisite(f"no Toxiproxy at {order.url}: {objection}")
+                raise MissingPrerequisite(f"no Toxiproxy at {self.proxy.url}: {objection}")
             return None
         program = Program(
             component="proxy",
-            command=shop.with_port(order.command, self.ports["proxy"]),
+            command=shop.with_port(self.proxy.command, self.ports["proxy"]),
             home=self.place.home_of("proxy"),
             log=self.place.logs / "proxy.log",
+            environment=QUIET,
         )
         address = f"{LOOPBACK}:{self.ports['proxy']}"
         return self.start(
@@ -148,7 +142,7 @@ class Assembly:
         return self.start(
             shop.provider(
                 self.place,
-                self.order.commands.provider,
+                self.commands.provider,
                 port=self.ports["provider"],
                 webhooks_port=self.port_of("webhooks"),
                 webhook_secret=self.secrets.webhook,
@@ -179,7 +173,7 @@ class Assembly:
             self.start(
                 shop.storefront(
                     self.place,
-                    self.order.commands.storefront,
+                    self.commands.storefront,
                     replica=replica,
                     port=self.ports["storefront"],
                     settings=settings,

@@ -1,10 +1,13 @@
 """Which connections of an embedded stack cross the proxy, and the proxies made for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from doorbuster.stack.ports import LOOPBACK
+
+QUIET: Final[Mapping[str, str]] = {"LOG_LEVEL": "error"}
+"""Toxiproxy's setting; at any lower level it writes lines about every connection."""
 
 
 class ProxyApi(Protocol):

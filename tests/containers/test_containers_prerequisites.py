@@ -7,8 +7,9 @@ import pytest
 
 from chaos.toxiproxy import ToxiproxyApi
 from doorbuster.errors import MissingPrerequisite
-from doorbuster.stack.containers import ContainersOrder, containers
+from doorbuster.stack.containers import containers
 from doorbuster.stack.containers.images import Images
+from doorbuster.stack.order import StackOrder
 from doorbuster.stack.ports import free_ports
 from tests.containers.engine_here import names_with
 
@@ -16,8 +17,8 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
 
 def bring_up(logs: Path, images: Images) -> None:
-    order = ContainersOrder("test-missing", logs, ToxiproxyApi, images=images)
-    with containers(order):
+    order = StackOrder("test-missing", logs, ToxiproxyApi)
+    with containers(order, images):
         pytest.fail("it came up")
 
 

@@ -1,4 +1,4 @@
-"""The smoke plan passes on the containers stack, as a user types it."""
+"""The smoke plan on the containers stack, as a user types it: to its end, and killed on the way."""
 
 import json
 import os
@@ -10,6 +10,7 @@ import pytest
 
 from doorbuster.stack.containers.images import Images
 from tests.containers.engine_here import CHECKOUT, names_with
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
@@ -31,5 +32,18 @@ def test_the_smoke_plan_passes_and_leaves_nothing(images: Images, tmp_path: Path
     run = (tmp_path / "smoke" / "latest").resolve()
     assert json.loads((run / "plan.json").read_text())["plan"]["stack"] == "containers"
     assert (run / "report.html").stat().st_size > 0
-    assert "ready to accept connections" in (run / "logs" / "postgres-b.log").read_text()
+    assert "in a container" in json.loads((run / "environment.json").read_text())["proxy"]
+    assert "started streaming WAL" in (run / "logs" / "postgres-b.log").read_text()
     assert names_with(f"smoke-{run.name}".lower()) == []
+
+
+def test_what_a_killed_director_leaves_is_removed(images: Images, tmp_path: Path) -> None:
+    command = (*COMMAND, "--runs", str(tmp_path))
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as director:
+        assert director.stdout is not None
+        assert any("the shop is up" in line for line in director.stdout)
+        (run,) = (path for path in (tmp_path / "smoke").iterdir() if not path.is_symlink())
+        ours = f"smoke-{run.name}".lower()
+        assert names_with(ours)
+        director.kill()
+    assert eventually(lambda: not names_with(ours), bound_s=20)

@@ -11,9 +11,10 @@ import pytest
 from chaos import probe
 from chaos.toxiproxy import ToxiproxyApi
 from doorbuster.components import Topology
-from doorbuster.stack.containers import ContainersOrder, containers
+from doorbuster.stack.containers import containers
 from doorbuster.stack.containers.engine import engine
 from doorbuster.stack.containers.images import Images
+from doorbuster.stack.order import StackOrder
 from doorbuster.stack.postgres import ask
 from doorbuster.stack.ready import http_probe, wait_until_ready
 from tests.containers.engine_here import names_with
@@ -29,7 +30,7 @@ SYNCHRONOUS = "SELECT sync_state = 'sync' FROM pg_stat_replication"
 @pytest.fixture(scope="module")
 def up(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     run_id, logs = f"test{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("logs")
-    with containers(ContainersOrder(run_id, logs, ToxiproxyApi, images, replicas=2)) as topology:
+    with containers(StackOrder(run_id, logs, ToxiproxyApi, replicas=2), images) as topology:
         yield topology
     assert names_with(run_id) == []
 

@@ -235,6 +235,35 @@ def test_a_renewed_lease_holds_and_a_dead_watchdog_is_noticed(tmp_path: Path) ->
             watchdog.renew(60)
 
 
+def sweeper(source: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", f"import sys; {source}")
+
+
+def let_die(watchdog: Watchdog) -> None:
+    """Leave the watchdog as a director does that dies: without a word."""
+    with pytest.raises(ZeroDivisionError), watchdog:
+        raise ZeroDivisionError
+
+
+def test_a_sweeper_removes_what_is_elsewhere(tmp_path: Path) -> None:
+    swept, journal = tmp_path / "swept", tmp_path / "j"
+    watchdog = Watchdog.start("test-elsewhere", journal=journal)
+    watchdog.use_sweeper(sweeper(f"open({str(swept)!r}, 'w').write(sys.argv[1])"))
+    let_die(watchdog)
+    assert swept.read_text() == "test-elsewhere"
+
+
+@pytest.mark.parametrize(
+    "command", [sweeper("sys.exit('a network would not go')"), ("/no/such/a network would not go",)]
+)
+def test_what_a_sweeper_cannot_remove_is_told(tmp_path: Path, command: tuple[str, ...]) -> None:
+    watchdog = Watchdog.start("test-elsewhere", journal=tmp_path / "j")
+    watchdog.use_sweeper(command)
+    let_die(watchdog)
+    (failure,) = read_records(tmp_path / "j", JournalEvent)
+    assert "a network would not go" in str(failure.detail["message"])
+
+
 def test_the_watchdog_is_not_swept_with_its_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,6 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +16,8 @@ from doorbuster import leftovers
 from doorbuster.components import Topology
 from doorbuster.errors import MissingPrerequisite, TargetNotReady
 from doorbuster.stack.component import LocalComponent
-from doorbuster.stack.embedded import StackOrder, embedded
+from doorbuster.stack.embedded import embedded
+from doorbuster.stack.order import StackOrder
 from doorbuster.stack.place import temporary_place
 from doorbuster.stack.ports import LOOPBACK, free_ports
 from doorbuster.stack.postgres import ask
@@ -29,6 +29,7 @@ from doorbuster.stack.shop import ShopCommands, with_port
 pytestmark = pytest.mark.integration
 
 PROXY_COMMAND = (sys.executable, "-m", "chaos.proxy", "-host", LOOPBACK, "-port", "{port}")
+OWN_PROXY = OwnProxy(PROXY_COMMAND)
 STREAMING = "SELECT count(*) = 1 FROM pg_stat_replication"
 
 
@@ -36,7 +37,6 @@ def order_for(logs: Path) -> StackOrder:
     return StackOrder(
         run_id=f"test{uuid.uuid4().hex[:8]}",
         logs=logs,
-        proxy=OwnProxy(PROXY_COMMAND),
         open_api=ToxiproxyApi,
         replicas=2,
     )
@@ -44,7 +44,7 @@ def order_for(logs: Path) -> StackOrder:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    with embedded(order_for(tmp_path_factory.mktemp("logs"))) as topology:
+    with embedded(order_for(tmp_path_factory.mktemp("logs")), OWN_PROXY) as topology:
         yield topology
 
 
@@ -158,7 +158,7 @@ def test_a_failing_body_leaves_nothing_even_of_paused_parts(tmp_path: Path) -> N
 
 
 def fail_with_everything_paused(order: StackOrder) -> None:
-    with embedded(order) as topology:
+    with embedded(order, OWN_PROXY) as topology:
         for component in topology.components.values():
             component.pause()
         raise ZeroDivisionError
@@ -166,10 +166,10 @@ def fail_with_everything_paused(order: StackOrder) -> None:
 
 def test_a_shop_that_does_not_start_is_quoted_and_leaves_nothing(tmp_path: Path) -> None:
     broken = ShopCommands(storefront=("sh", "-c", "echo the shelf is empty; exit 3"))
-    order = replace(order_for(tmp_path), commands=broken)
+    order = order_for(tmp_path)
     with (
         pytest.raises(TargetNotReady, match=r"(?s)storefront-1 ended while .*the shelf is empty"),
-        embedded(order),
+        embedded(order, OWN_PROXY, broken),
     ):
         pass
     leftovers.require_nothing_left(order.run_id)
@@ -198,8 +198,8 @@ def test_on_a_shared_proxy_only_our_own_are_made_and_removed(
 ) -> None:
     api = ToxiproxyApi(shared_proxy)
     api.create("theirs", listen=f"{LOOPBACK}:0", upstream=f"{LOOPBACK}:1")
-    order = replace(order_for(tmp_path), proxy=SharedProxy(shared_proxy))
-    with embedded(order) as topology:
+    order = order_for(tmp_path)
+    with embedded(order, SharedProxy(shared_proxy)) as topology:
         ours = {proxy for proxies in topology.proxies.values() for proxy in proxies}
         assert {name.startswith(f"doorbuster-{order.run_id}-") for name in ours} == {True}
         assert set(api.names()) == {"theirs", *ours}
@@ -211,8 +211,11 @@ def test_on_a_shared_proxy_only_our_own_are_made_and_removed(
 
 def test_a_shared_proxy_that_does_not_answer_is_named(tmp_path: Path) -> None:
     (port,) = free_ports(1)
-    order = replace(order_for(tmp_path), proxy=SharedProxy(f"http://{LOOPBACK}:{port}"))
-    with pytest.raises(MissingPrerequisite, match=f"no Toxiproxy at .*{port}"), embedded(order):
+    order, proxy = order_for(tmp_path), SharedProxy(f"http://{LOOPBACK}:{port}")
+    with (
+        pytest.raises(MissingPrerequisite, match=f"no Toxiproxy at .*{port}"),
+        embedded(order, proxy),
+    ):
         pass
     leftovers.require_nothing_left(order.run_id)
 
@@ -221,10 +224,12 @@ DIRECTOR = """
 import sys, time
 from pathlib import Path
 from chaos.toxiproxy import ToxiproxyApi
-from doorbuster.stack.embedded import OwnProxy, StackOrder, embedded
+from doorbuster.stack.embedded import embedded
+from doorbuster.stack.order import StackOrder
+from doorbuster.stack.proxies import OwnProxy
 run_id, logs, *command = sys.argv[1:]
 proxy = OwnProxy(tuple(command))
-with embedded(StackOrder(run_id, Path(logs), proxy=proxy, open_api=ToxiproxyApi)):
+with embedded(StackOrder(run_id, Path(logs), ToxiproxyApi), proxy):
     print("up", flush=True)
     time.sleep(60)
 """

@@ -7,6 +7,7 @@ from doorbuster.stack.containers.component import Service
 from doorbuster.stack.containers.database import POSTGRES_PORT
 from doorbuster.stack.ports import LOOPBACK
 from doorbuster.stack.postgres import PRIMARY, STANDBY
+from doorbuster.stack.proxies import QUIET
 from doorbuster.stack.ready import http_probe
 from doorbuster.stack.shop import WEBHOOK_PATH
 
@@ -51,8 +52,7 @@ def proxy(image: str, *, api_port: int, ports: Mapping[str, int]) -> Service:
         image=image,
         ports={api_port: API_PORT, **outside},
         ready=http_probe(f"{LOOPBACK}:{api_port}", "/version"),
-        # At any level below this one it writes lines about every connection.
-        environment={"LOG_LEVEL": "error"},
+        environment=QUIET,
     )
 
 

@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
 from testcontainers.core.network import Network
 
@@ -16,48 +13,35 @@ from doorbuster.stack.containers.engine import RUN_LABEL, asked, engine
 from doorbuster.stack.containers.images import Images
 from doorbuster.stack.containers.left import remove_left_containers
 from doorbuster.stack.containers.parts import CONNECTIONS
+from doorbuster.stack.order import StackOrder
 from doorbuster.stack.ports import LOOPBACK, free_ports
 from doorbuster.stack.postgres import PRIMARY, STANDBY
-from doorbuster.stack.proxies import OpenApi
 from doorbuster.stack.shop import Secrets
 
 PROXIED = ("edge", PRIMARY, STANDBY)
 """The connections that are used from outside too: by shoppers, and to see the first write."""
 
 
-@dataclass(frozen=True)
-class ContainersOrder:
-    """What to bring up."""
-
-    run_id: str
-    logs: Path
-    open_api: OpenApi
-    images: Images = field(default_factory=Images)
-    replicas: int = 1
-    reservation: str = "conditional_update"
-    flaws: tuple[str, ...] = ()
-    replication: Literal["synchronous", "asynchronous"] = "synchronous"
-    hold_s: float = 600.0
-
-
 @contextmanager
-def containers(order: ContainersOrder) -> Iterator[Topology]:
+def containers(order: StackOrder, images: Images | None = None) -> Iterator[Topology]:
     """Bring the whole stack up and yield it when every part is ready.
 
     However the body ends, the run's containers, networks and volumes are gone when this returns;
     else it raises `LeftBehind`.
     """
+    images = images or Images()
     with engine() as client:
-        order.images.require(client)
+        images.require(client)
     with ExitStack() as exits:
-        yield Assembly(order, exits).bring_up()
+        yield Assembly(order, images, exits).bring_up()
 
 
 class Assembly:
     """The bringing up of one stack: what has been started so far is what `exits` will end."""
 
-    def __init__(self, order: ContainersOrder, exits: ExitStack) -> None:
+    def __init__(self, order: StackOrder, images: Images, exits: ExitStack) -> None:
         self.order = order
+        self.images = images
         self.exits = exits
         self.secrets = Secrets()
         self.components: list[ContainerComponent] = []
@@ -71,7 +55,7 @@ class Assembly:
 
     def bring_up(self) -> Topology:
         """Start the parts in the order of their needs, the slow ones side by side."""
-        images = self.order.images
+        images = self.images
         cluster = Cluster(images.postgres, ports=self.ports)
         primary = self.start(cluster.primary())
         proxy = self.start(
@@ -101,7 +85,7 @@ class Assembly:
     def start_provider(self) -> ContainerComponent:
         return self.start(
             parts.provider(
-                self.order.images.shop,
+                self.images.shop,
                 port=self.ports["provider"],
                 webhook_secret=self.secrets.webhook,
             )
@@ -136,7 +120,7 @@ class Assembly:
             "STOREFRONT_FLAWS": ",".join(self.order.flaws),
             "STOREFRONT_HOLD_S": f"{self.order.hold_s:g}",
         }
-        image = self.order.images.shop
+        image = self.images.shop
         return [
             parts.storefront(image, name=name, port=self.ports[name], settings=settings)
             for name in self.replicas

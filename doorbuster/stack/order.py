@@ -1,0 +1,26 @@
+"""What a stack is asked to bring up."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from doorbuster.stack.proxies import OpenApi
+
+
+@dataclass(frozen=True)
+class StackOrder:
+    """The shop that a plan asks for; whichever stack brings it up.
+
+    Args:
+        logs: Where each component's output goes.
+        open_api: Makes the client by which the proxies of the connections are created.
+    """
+
+    run_id: str
+    logs: Path
+    open_api: OpenApi
+    replicas: int = 1
+    reservation: str = "conditional_update"
+    flaws: tuple[str, ...] = ()
+    replication: Literal["synchronous", "asynchronous"] = "synchronous"
+    hold_s: float = 600.0
