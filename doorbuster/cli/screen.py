@@ -11,12 +11,14 @@ from rich.text import Text
 from doorbuster.clock import Clock
 from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory
-from doorbuster.verdicts import EXIT_CODES, severity
+from doorbuster.verdicts import EXIT_CODES, Verdict, severity
 from doorbuster.watch import SETTLED_S, LiveSecond, Watch
+from reports.pages.phrases import facts
 from reports.review import Review
 
 PLAIN_EVERY_S: Final = 5
 BAR_WIDTH: Final = 24
+WITNESSES_SHOWN: Final = 3
 STYLES: Final = {"pass": "green", "unknown": "yellow", "fail": "red"}
 
 
@@ -85,7 +87,8 @@ def print_review(review: Review, run: RunDirectory, *, report: bool = True) -> N
     table = Table("", "question", "evidence", box=None, pad_edge=False)
     for verdict in sorted(review.verdicts, key=severity, reverse=True):
         style = STYLES[verdict.ruling]
-        table.add_row(Text(verdict.ruling, style=style), verdict.name, Text(verdict.evidence))
+        evidence = "\n".join((verdict.evidence, *first_witnesses(verdict)))
+        table.add_row(Text(verdict.ruling, style=style), verdict.name, Text(evidence))
     console.print(table)
     meaning = EXIT_CODES[review.exit_code]
     style = (
@@ -95,3 +98,10 @@ def print_review(review: Review, run: RunDirectory, *, report: bool = True) -> N
     if report:
         console.print(f"report: {run.path / 'report.html'}", soft_wrap=True, highlight=False)
     sys.stdout.flush()
+
+
+def first_witnesses(verdict: Verdict) -> list[str]:
+    """Return a line for each of the first witnesses of what failed."""
+    if verdict.ruling != "fail":
+        return []
+    return [f"- {facts(witness)}" for witness in verdict.witnesses[:WITNESSES_SHOWN]]

@@ -63,7 +63,7 @@ def on_containers() -> ChosenStack:
     return ChosenStack(
         bring_up=partial(containers, images=images),
         proxy=lambda version: f"Toxiproxy {version} in a container of {images.toxiproxy}",
-        sweeper=(sys.executable, "-m", "doorbuster.stack.containers.left"),
+        sweeper=(sys.executable, "-m", "doorbuster.stack.containers"),
     )
 
 

@@ -1,14 +1,13 @@
 """What of a run is still at the Docker engine, and its end.
 
 Anyone may do it who knows the run's id: the stack at its end, and whoever cleans up after a
-director that died: `python -m doorbuster.stack.containers.left RUN_ID`.
+director that died.
 """
 
-import sys
 from collections.abc import Collection
 from typing import Any
 
-from doorbuster.errors import DoorbusterError, LeftBehind
+from doorbuster.errors import LeftBehind
 from doorbuster.stack.containers.engine import RUN_LABEL, NotFound, asked, engine
 
 
@@ -64,15 +63,3 @@ def volumes_of(client: Any, run_id: str) -> set[str]:
 
 def labelled(run_id: str) -> dict[str, str]:
     return {"label": f"{RUN_LABEL}={run_id}"}
-
-
-def main() -> None:
-    (run_id,) = sys.argv[1:]
-    try:
-        remove_left_containers(run_id)
-    except DoorbusterError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()
