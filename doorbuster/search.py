@@ -64,14 +64,9 @@ def next_rate(steps: Sequence[Step], *, start: float, highest: float) -> float |
     found = capacity(steps)
     if found.failed is None:
         return _higher(steps, highest=highest)
-    above = found.passed or 0.0
-    halved = sum(1 for step in steps if above < step.rate_per_s < found.failed)
-    after_fail = _steps_since_first_fail(steps)
-    if found.passed is None and after_fail >= HALVINGS:
+    if steps[-1].ruling == "unknown" or _steps_since_first_fail(steps) >= HALVINGS:
         return None
-    if after_fail >= HALVINGS or halved:
-        return None
-    return round((above + found.failed) / 2, 1)
+    return round(((found.passed or 0.0) + found.failed) / 2, 1)
 
 
 def _higher(steps: Sequence[Step], *, highest: float) -> float | None:

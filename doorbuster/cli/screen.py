@@ -35,7 +35,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Show one line about the run itself."""
-        self.console.print(text, highlight=False, markup=False)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def tick(self, clock: Clock) -> None:
         """Show the seconds that are settled by now and were not shown yet."""

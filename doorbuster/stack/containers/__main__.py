@@ -1,4 +1,4 @@
-"""Removes what is left of a run at the Docker engine: `python -m doorbuster.stack.containers RUN`."""
+"""Remove what is left of a run at the engine: `python -m doorbuster.stack.containers RUN_ID`."""
 
 import sys
 
