@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from chaos.calls import Call, Stream
 from chaos.probe import proxy_listens
 from chaos.switches import SwitchApi, Switches
-from doorbuster.components import Topology
+from doorbuster.components import Topology, require_proxy
 from doorbuster.errors import DoorbusterError, FaultStuck
 from doorbuster.journal import JournalEvent
 
@@ -92,6 +92,7 @@ class Hands:
             self.journal.record(
                 "call", "point", call.line, fault=fault, before=False, error=str(error)
             )
+            require_proxy(self.topology)
             raise
         self.journal.record("call", "point", call.line, fault=fault, before=False)
 

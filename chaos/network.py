@@ -6,6 +6,7 @@ from functools import partial
 
 from chaos.calls import Breakage, NetworkKind, calls_for, switch_call
 from chaos.hands import Hands, stuck
+from doorbuster.components import proxy_is_gone
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault
 
@@ -44,11 +45,16 @@ def begin(breakage: Breakage, fault: str, hands: Hands) -> None:
 
 
 def mend(breakage: Breakage, fault: str, hands: Hands) -> None:
-    """Undo `begin` and see that it is undone; if that fails, by force."""
+    """Undo `begin` and see that it is undone; if that fails, by force.
+
+    Where the proxy itself has ended there is nothing to undo; the run fails for that.
+    """
     try:
         send_end(breakage, fault, hands)
         hands.require_seen(partial(is_gone, breakage, hands), what=f"the end of {fault!r}")
     except DoorbusterError as error:
+        if proxy_is_gone(hands.topology):
+            return
         if breakage.toxic is None:
             raise stuck(fault, error, by_hand=by_hand(breakage, hands)) from error
         mend_by_force(breakage, fault, hands)

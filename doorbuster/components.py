@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from doorbuster.errors import DoorbusterError
+
 RUN_MARK = "DOORBUSTER_RUN"
 """The environment variable that every process of a run carries, with the run's id as value."""
 
@@ -73,3 +75,18 @@ class Topology:
     """Past the proxy: for the final read, which no fault may disturb."""
     provider_direct_url: str
     ops_token: str
+
+
+def proxy_is_gone(topology: Topology) -> bool:
+    """Say whether the proxy was the run's own and has ended; its toxics went with it."""
+    proxy = topology.components.get("proxy")
+    return proxy is not None and not proxy.pids()
+
+
+def require_proxy(topology: Topology) -> None:
+    """Insist that the run's own proxy runs: without it every connection of the shop is cut."""
+    if proxy_is_gone(topology):
+        raise DoorbusterError(
+            "the proxy died, and with it every connection of the shop; "
+            f"its last words are in {topology.components['proxy'].logs}"
+        )

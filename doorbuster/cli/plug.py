@@ -16,7 +16,7 @@ from doorbuster.cli.interrupts import Interrupts
 from doorbuster.cli.screen import Screen
 from doorbuster.cli.stacks import ChosenStack, ProxyName, choose_stack
 from doorbuster.clock import Clock
-from doorbuster.components import Topology
+from doorbuster.components import Topology, require_proxy
 from doorbuster.environment import environment
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault
@@ -36,6 +36,8 @@ TICKING_LEASE_S: Final = 30.0
 """While the loop ticks; beyond the longest single wait of a fault."""
 
 LOOK_EVERY_S: Final = 0.5
+LOOK_AT_PROXY_EVERY_S: Final = 2.0
+"""Less often: listing the processes of a component costs some 10 ms."""
 
 ProxyOption = Annotated[
     ProxyName,
@@ -79,6 +81,8 @@ class Plug:
     interrupts: Interrupts
     _hands: Hands | None = field(default=None, init=False)
     _looked_s: float = field(default=0.0, init=False)
+    _topology: Topology | None = field(default=None, init=False)
+    _proxy_looked_s: float = field(default=0.0, init=False)
 
     def parts(self) -> Parts:
         """Return what the run loop acts through."""
@@ -110,6 +114,7 @@ class Plug:
             with closing(ToxiproxyApi(topology.proxy_api)) as api:
                 described = self.guard.stack.proxy(api.version())
             write_json(self.run.environment, environment(proxy=described))
+            self._topology = topology
             self.screen.say(f"the shop is up at {topology.shop_url}, behind {described}")
             try:
                 yield topology
@@ -151,8 +156,15 @@ class Plug:
             return
         self._looked_s = now_s
         self.guard.watchdog.renew(TICKING_LEASE_S)
-        if not self.guard.watchdog.alive:
-            raise DoorbusterError("the watchdog died: nobody would clean up after this run")
+        self._require_helpers(now_s)
         self.screen.tick(clock)
         if condition := self.screen.watch.breach(now_s):
             raise Stopped(condition, by_hand=False)
+
+    def _require_helpers(self, now_s: float) -> None:
+        """Insist on what a run cannot do without and which is not part of the shop."""
+        if not self.guard.watchdog.alive:
+            raise DoorbusterError("the watchdog died: nobody would clean up after this run")
+        if self._topology is not None and now_s - self._proxy_looked_s >= LOOK_AT_PROXY_EVERY_S:
+            self._proxy_looked_s = now_s
+            require_proxy(self._topology)

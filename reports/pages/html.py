@@ -72,6 +72,8 @@ def _setting(run: Run) -> list[tuple[str, str]]:
         ("stack", plan.stack),
         ("shop", f"{shop}, {plan.storefront.replication} replication"),
     ]
+    if run.timeline.clean:
+        known.append(("left behind", "nothing: no process, folder or shared memory of the run"))
     return [*known, *_flat(run.plan_facts), *_flat(run.environment)]
 
 

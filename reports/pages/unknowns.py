@@ -29,6 +29,8 @@ def unknowns(run: Run, answer: Review) -> list[str]:
     planned = {fault.name for fault in run.plan.faults}
     happened = {fault.name for fault in run.timeline.faults}
     found += [f"The fault {name!r} was planned and never begun." for name in planned - happened]
+    if not run.timeline.clean:
+        found.append("Whether the run left a process, a folder or a port behind.")
     return [*found, *_ASSUMPTIONS]
 
 

@@ -70,6 +70,11 @@ class Timeline:
         return bool(events) and events[-1].detail.get("quiet") is True
 
     @property
+    def clean(self) -> bool:
+        """Whether somebody looked at the very end, and nothing of the run was left."""
+        return any(self._events("stage", "point", "clean"))
+
+    @property
     def gate(self) -> Gate | None:
         """What the baseline gate said, None when the run did not come that far."""
         for event in self._events("gate", "point"):

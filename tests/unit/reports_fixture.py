@@ -129,6 +129,7 @@ def journal(rows: int, provider_rows: int) -> list[JournalEvent]:
         event("stage", "end", "traffic", 51.0),
         *books_read(rows, provider_rows),
         event("run", "end", "fixture", 53.0),
+        event("stage", "point", "clean", 55.5),
     ]
 
 
