@@ -59,7 +59,7 @@ _LATENCY_NOTE: Final = (
     "From the moment the shopper wanted it, waiting and retries included; logarithmic scale."
 )
 _LATENCIES: Final = (("reserve", _LATENCY_NOTE), ("pay", ""), ("view", ""))
-_STOCK_NOTE: Final = "Available units of the items that sold the most of their stock."
+_STOCK_NOTE: Final = "The share that is still available of the items that sold the most."
 
 
 def _arrivals(run: Run) -> Lines:
@@ -81,7 +81,7 @@ def _stock(run: Run) -> Lines:
     rows = series.stock(run)
     names = list(dict.fromkeys(row["what"] for row in rows))
     palette = (VERMILION, BLUE, GREEN, ORANGE, PINK)
-    return Lines(rows, dict(zip(names, palette, strict=False)), "units", height=130)
+    return Lines(rows, dict(zip(names, palette, strict=False)), "percent", height=130)
 
 
 def _lag(run: Run) -> Lines:

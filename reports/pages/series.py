@@ -30,7 +30,8 @@ WITH sold_most AS (
   SELECT sku, max((sold + reserved) / greatest(initial, 1)) AS gone FROM stock_seconds
   GROUP BY sku ORDER BY gone DESC, sku LIMIT $items
 )
-SELECT round(at_s, 2) AS second, sku AS what, available AS value
+SELECT round(at_s, 2) AS second, sku AS what,
+       round(100 * available / greatest(initial, 1), 2) AS value
 FROM stock_seconds JOIN sold_most USING (sku) WHERE at_s >= 0 ORDER BY gone DESC, sku, at_s
 """
 
