@@ -36,7 +36,10 @@ def test_every_command_that_is_named_exists() -> None:
     assert named <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("option", sorted(set(re.findall(r"`(--[a-z-]+)", README))))
+OPTIONS = re.findall(r"`(--[a-z-]+)", "".join(re.findall(r"^\|.*$", README, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("option", sorted(set(OPTIONS)))
 def test_every_option_that_is_named_exists(option: str) -> None:
     assert any(option in helped(command) for command in COMMANDS)
 
