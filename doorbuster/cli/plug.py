@@ -147,6 +147,7 @@ class Plug:
     def _tick(self, clock: Clock | None) -> None:
         """Keep the watchdog quiet, show what happened, and end the run where it has to end."""
         if self.interrupts.asked:
+            self.screen.say("stopping: no more arrivals, faults are lifted (again: only clean up)")
             raise Stopped("by hand", by_hand=True)
         if clock is None:
             self.guard.watchdog.renew(WAITING_LEASE_S)

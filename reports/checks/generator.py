@@ -3,7 +3,7 @@
 from doorbuster.verdicts import Verdict
 from reports.checks.ruling import Finding, counted, ruled
 from reports.evidence import Run
-from reports.figures.generator import generator_figures
+from reports.figures.generator import doubt_about, generator_figures
 
 
 def generator_healthy(run: Run) -> Verdict:
@@ -14,7 +14,6 @@ def generator_healthy(run: Run) -> Verdict:
     started = sum(figures.started for figures in phases)
     missed = sum(figures.missed for figures in phases)
     late = [f.lateness_p99_s for f in phases if f.lateness_p99_s is not None]
-    doubt = "; ".join(f"{phase}: {reason}" for phase, reason in full.items())
     worst = f"{max(late) * 1000:.1f} ms" if late else "unknown"
     return ruled(
         "generator_healthy",
@@ -22,7 +21,7 @@ def generator_healthy(run: Run) -> Verdict:
             broken=(),
             doubts=[
                 None if offered else "the generator offered no arrival",
-                f"the generator, not the shop, was full: {doubt}" if doubt else None,
+                doubt_about(phases),
             ],
             sound=f"{counted(offered, 'arrival')} offered, {started:,} started, {missed:,} missed; "
             f"lateness p99 at most {worst} in every phase",

@@ -9,7 +9,7 @@ from doorbuster.verdicts import Verdict
 from reports.evidence import Run
 from reports.figures.buckets import phase_seconds, without
 from reports.figures.counts import ALL, counts
-from reports.figures.generator import GeneratorFigures
+from reports.figures.generator import GeneratorFigures, doubt_about
 from reports.figures.latency import percentile_s
 from reports.figures.recovery import FaultFigures
 
@@ -81,8 +81,7 @@ def _phases(run: Run, seconds: Sequence[int], budget: Budget) -> list[str]:
 
 def _saturated(generator: Sequence[GeneratorFigures], phases: Sequence[str]) -> str | None:
     """Return why the window says something about the generator and not about the shop."""
-    full = [f"{g.phase}: {g.reason}" for g in generator if g.phase in phases and g.reason]
-    return f"the generator, not the shop, was full: {'; '.join(full)}" if full else None
+    return doubt_about([figures for figures in generator if figures.phase in phases])
 
 
 def _nothing(budget: Budget, seconds: Sequence[int]) -> str:

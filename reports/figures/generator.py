@@ -1,6 +1,7 @@
 """The generator's own figures by phase, and what makes the shop's figures of a phase unknown."""
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -19,7 +20,12 @@ FROM generator_seconds JOIN buckets USING (second) GROUP BY bucket
 
 
 class GeneratorFigures(msgspec.Struct, frozen=True):
-    """How the generator did in one phase; `reason` is why the phase's figures are unknown."""
+    """How the generator did in one phase.
+
+    Args:
+        cut_short: Not every planned arrival came due: the run ended before, or never began.
+        reason: Why the phase's figures are unknown.
+    """
 
     phase: str
     planned: int
@@ -27,7 +33,8 @@ class GeneratorFigures(msgspec.Struct, frozen=True):
     started: int
     missed: int
     lateness_p99_s: float | None
-    reason: str | None
+    cut_short: bool = False
+    reason: str | None = None
 
 
 def generator_figures(run: Run) -> list[GeneratorFigures]:
@@ -40,17 +47,17 @@ def generator_figures(run: Run) -> list[GeneratorFigures]:
     for phase in run.plan.traffic.arrivals:
         row = seen.get(phase.phase, nothing)
         lateness = late.get((phase.phase, "lateness"))
+        planned = expected_count(phase)
         counted = GeneratorFigures(
             phase=phase.phase,
-            planned=expected_count(phase),
+            planned=planned,
             offered=row["offered"],
             started=row["started"],
             missed=row["missed"],
             lateness_p99_s=lateness.p99_s if lateness else None,
-            reason=None,
+            cut_short=row["offered"] + _boundary_slack(run, phase.phase) < planned,
         )
-        reason = _reason(run, counted, slack=_boundary_slack(run, phase.phase))
-        figures.append(msgspec.structs.replace(counted, reason=reason))
+        figures.append(msgspec.structs.replace(counted, reason=_reason(run, counted)))
     return figures
 
 
@@ -62,10 +69,10 @@ def _boundary_slack(run: Run, phase: str) -> int:
     return math.ceil(2 * max(max(p.rate) for p in run.plan.traffic.arrivals))
 
 
-def _reason(run: Run, figures: GeneratorFigures, *, slack: int) -> str | None:
+def _reason(run: Run, figures: GeneratorFigures) -> str | None:
     """Return why the phase's figures are unknown."""
     limit_s = run.plan.max_lateness_s
-    if figures.offered + slack < figures.planned:
+    if figures.cut_short:
         return f"only {figures.offered:,} of {figures.planned:,} arrivals came due in it"
     if figures.missed or figures.started + figures.missed < figures.offered:
         missed = figures.offered - figures.started
@@ -75,3 +82,14 @@ def _reason(run: Run, figures: GeneratorFigures, *, slack: int) -> str | None:
     if figures.lateness_p99_s > limit_s:
         return f"lateness p99 {figures.lateness_p99_s * 1000:.0f} ms, limit {limit_s * 1000:.0f} ms"
     return None
+
+
+def doubt_about(figures: Sequence[GeneratorFigures]) -> str | None:
+    """Return why phases say nothing, or not all, about the shop; None if the generator was well."""
+    doubted = [f for f in figures if f.reason]
+    if not doubted:
+        return None
+    named = "; ".join(f"{f.phase}: {f.reason}" for f in doubted)
+    if all(f.cut_short for f in doubted):
+        return f"the planned crowd was not sent: {named}"
+    return f"the generator, not the shop, was full: {named}"
