@@ -30,13 +30,13 @@ class Capacity:
 
     `passed` is the highest rate that kept the budgets below every rate that did not, `failed` the
     lowest that did not. Without `failed` capacity is at least `passed`; without `passed` it is
-    below `failed`; with neither nothing is known. `generator_limit` is a rate at which the
-    generator, not the shop, was the limit.
+    below `failed`; with neither nothing is known. `undecided` is the lowest rate that gave no
+    answer, such as one at which the generator was the limit.
     """
 
     passed: float | None
     failed: float | None
-    generator_limit: float | None = None
+    undecided: float | None = None
 
 
 def capacity(steps: Sequence[Step]) -> Capacity:
@@ -66,7 +66,9 @@ def next_rate(steps: Sequence[Step], *, start: float, highest: float) -> float |
         return _higher(steps, highest=highest)
     if steps[-1].ruling == "unknown" or _steps_since_first_fail(steps) >= HALVINGS:
         return None
-    return round(((found.passed or 0.0) + found.failed) / 2, 1)
+    passed = found.passed or 0.0
+    middle = round((passed + found.failed) / 2, 1)
+    return middle if passed < middle < found.failed else None
 
 
 def _higher(steps: Sequence[Step], *, highest: float) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from doorbuster.plan.stepping import STEADY, STEADY_S
+from doorbuster.plan.stored import stored_plan
 from doorbuster.rundir import RunDirectory, write_json
 from doorbuster.search import Capacity, Ruling
 from doorbuster.verdicts import Verdict, overall
@@ -72,15 +73,17 @@ def write_capacity(directory: RunDirectory, steps: Sequence[StepFigures], found:
     document = {"schema": SCHEMA, "capacity": found, "steps": steps, "sentence": sentence(found)}
     write_json(directory.path / "capacity.json", document)
     page = directory.path / "report.html"
-    facts: dict[str, Any] = msgspec.json.decode(directory.environment.read_bytes())
+    plan = stored_plan(directory)
+    plan.pop("plan")
+    facts: dict[str, Any] = {**plan, **msgspec.json.decode(directory.environment.read_bytes())}
     page.write_text(capacity_html(directory.run_id, steps, sentence(found), facts), "utf-8")
     return page
 
 
 def sentence(found: Capacity) -> str:
     """Return the answer in words: a range, one end of it, or that nobody knows."""
-    passed, failed, limit = found.passed, found.failed, found.generator_limit
-    full = f"; at {limit:g}/s the generator, not the shop, was the limit" if limit else ""
+    passed, failed, rate = found.passed, found.failed, found.undecided
+    full = f"; {rate:g}/s gave no answer, and its step says why" if rate else ""
     if passed is not None and failed is not None:
         return f"between {passed:g} and {failed:g} sessions a second{full}"
     if passed is not None:

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from doorbuster.cli.acting import act
 from doorbuster.cli.interrupts import Interrupts, listening
 from doorbuster.cli.plans import DEFAULT_PLAN, PlanArgument, SeedOption, SetOption, find_plan
-from doorbuster.cli.plug import Guard, Plug, ProxyOption, guarded
+from doorbuster.cli.plug import Guard, Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen
 from doorbuster.components import Topology
@@ -19,7 +20,7 @@ from doorbuster.plan.stepping import step_plan
 from doorbuster.plan.stored import store_plan
 from doorbuster.run import Rehearsal
 from doorbuster.rundir import RunDirectory, new_run
-from doorbuster.search import Capacity, Step, next_rate
+from doorbuster.search import Step, next_rate
 from doorbuster.search import capacity as range_of
 from doorbuster.watch import Watch
 from reports.capacity import StepFigures, exit_code, judge_step, sentence, write_capacity
@@ -43,17 +44,14 @@ def capacity(
     store_plan(run, loaded)
     screen = Screen(loaded.plan, Watch(loaded.plan, run))
     screen.say(f"run directory: {run.path}")
-    with (
-        listening() as interrupts,
-        Journal(run.journal) as journal,
-        guarded(loaded.plan, run, proxy) as guard,
-    ):
-        search = Search(loaded, run, guard, interrupts, highest)
-        found = search.run(journal, screen)
+    with listening() as interrupts, Journal(run.journal) as journal:
+        search = Search(loaded, run, screen, journal, interrupts, highest)
+        failed = act(run, journal=journal, screen=screen, proxy=proxy, body=search.run)
+    found = range_of(search.tried())
     page = write_capacity(run, search.steps, found)
     Console().print(f"capacity: {sentence(found)}", soft_wrap=True, highlight=False)
     Console().print(f"report: {page}", soft_wrap=True, highlight=False)
-    return 5 if interrupts.asked else exit_code(found)
+    return failed or (5 if interrupts.asked else exit_code(found))
 
 
 @dataclass
@@ -62,29 +60,30 @@ class Search:
 
     loaded: LoadedPlan
     directory: RunDirectory
-    guard: Guard
+    screen: Screen
+    journal: Journal
     interrupts: Interrupts
     highest: float
     steps: list[StepFigures] = field(default_factory=list)
 
-    def run(self, journal: Journal, screen: Screen) -> Capacity:
+    def run(self, guard: Guard) -> None:
         """Try rates until the search is over or somebody stops it."""
-        plug = Plug(self.loaded.plan, self.directory, self.guard, journal, screen, self.interrupts)
-        start = min(self.highest, self.loaded.plan.traffic.arrivals[0].rate[0])
-        with journal.span("run", self.loaded.plan.name), plug.stack() as topology:
-            while rate := next_rate(self._tried(), start=start, highest=self.highest):
-                figures = self._step(rate, topology)
+        plan, journal = self.loaded.plan, self.journal
+        plug = Plug(plan, self.directory, guard, journal, self.screen, self.interrupts)
+        start = min(self.highest, max(1.0, *plan.traffic.arrivals[0].rate))
+        with journal.span("run", plan.name), plug.stack() as topology:
+            while rate := next_rate(self.tried(), start=start, highest=self.highest):
+                figures = self._step(rate, guard, topology)
                 if self.interrupts.asked:
                     journal.record("stop", "point", "by hand", by_hand=True)
                     break
                 self.steps.append(figures)
-                screen.say(line(figures))
-        return range_of(self._tried())
+                self.screen.say(line(figures))
 
-    def _tried(self) -> list[Step]:
+    def tried(self) -> list[Step]:
         return [Step(step.rate_per_s, step.ruling) for step in self.steps]
 
-    def _step(self, rate: float, topology: Topology) -> StepFigures:
+    def _step(self, rate: float, guard: Guard, topology: Topology) -> StepFigures:
         """Send one rate's traffic to a shop that was emptied for it, and judge it."""
         number = len(self.steps) + 1
         step = RunDirectory(self.directory.path / "steps" / f"{number:02d}-{rate:g}")
@@ -93,7 +92,7 @@ class Search:
         store_plan(step, replace(self.loaded, plan=plan))
         screen = Screen(plan, Watch(plan, step), quiet=True)
         with Journal(step.journal) as journal, journal.span("run", plan.name):
-            plug = Plug(plan, step, self.guard, journal, screen, self.interrupts)
+            plug = Plug(plan, step, guard, journal, screen, self.interrupts)
             parts = replace(plug.parts(), gate=lambda: Gate(True, None, "a step has no baseline"))
             with parts.shop(topology) as shop:
                 Rehearsal(plan, parts, journal).drive(topology, shop)

@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
-import click
 import typer
 
 from doorbuster import __version__
@@ -55,13 +54,10 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; this is where every failure gets its own."""
     try:
         code = app(list(arguments), standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
+    except typer.TyperException as error:
+        print(error.format_message(), file=sys.stderr)
         return 2
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return 5
     except DoorbusterError as error:
         print(error, file=sys.stderr)

@@ -1,21 +1,16 @@
 """The capacity page: the answer first, then the curve over offered rate and the steps."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import altair as alt
-import vl_convert
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.pages.drawing import BLUE, GREEN, GREY, VERMILION
-from reports.pages.html import EXPORTED, closed
+from reports.pages.html import drawing_javascript, flat, script, style, template
 
 if TYPE_CHECKING:
     from reports.capacity import StepFigures
 
-_TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 _COLOURS: Final = {"pass": GREEN, "fail": VERMILION, "unknown": GREY}
 
 
@@ -23,23 +18,16 @@ def capacity_html(
     run_id: str, steps: "Sequence[StepFigures]", answer: str, facts: Mapping[str, Any]
 ) -> str:
     """Return the whole page, which needs no network."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     ordered = sorted(steps, key=lambda step: step.rate_per_s)
     specs = [_curve(ordered), _goodput(ordered)] if ordered else []
-    return environment.get_template("capacity.html.j2").render(
-        style=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        javascript=closed(vl_convert.javascript_bundle(EXPORTED)),
+    return template("capacity.html.j2").render(
+        style=style(),
+        javascript=drawing_javascript() if specs else "",
         run_id=run_id,
         answer=answer,
         steps=ordered,
-        specs=[json.dumps(spec).replace("</", "<\\/") for spec in specs],
-        facts=facts,
+        specs=[script(spec) for spec in specs],
+        facts=dict(flat(facts)),
     )
 
 
@@ -59,17 +47,19 @@ def _curve(steps: "Sequence[StepFigures]") -> dict[str, Any]:
 
 
 def _goodput(steps: "Sequence[StepFigures]") -> dict[str, Any]:
+    """Return the goodput over the offered rate."""
     rows = [
         {
             "rate": step.offered_per_s,
             "what": "goodput",
-            "seconds": step.goodput_per_s or 0.0,
+            "goodput_per_s": step.goodput_per_s,
             "ruling": step.ruling,
         }
         for step in steps
+        if step.goodput_per_s is not None
     ]
-    rate = alt.Y("seconds:Q", title="goodput (operations/s)")
-    return _drawn(rows, y=rate, domain=["goodput"], colours=[GREEN])
+    goodput = alt.Y("goodput_per_s:Q", title="goodput (operations/s)")
+    return _drawn(rows, y=goodput, domain=["goodput"], colours=[GREEN])
 
 
 def _drawn(

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import vl_convert
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from doorbuster.verdicts import EXIT_CODES, Verdict, severity
 from reports.evidence import Run
@@ -17,23 +18,15 @@ from reports.pages.unknowns import unknowns
 
 _TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 _REASONS_MAX: Final = 3
-EXPORTED: Final = "window.vegaEmbed = vegaEmbed;"
+_EXPORTED: Final = "window.vegaEmbed = vegaEmbed;"
 
 
 def report_html(run: Run, answer: Review) -> str:
     """Return the whole page."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"script": _script, "facts": phrases.facts}
     drawn = charts(run, answer.summary.recovery)
-    return environment.get_template("report.html.j2").render(
-        style=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        javascript=closed(vl_convert.javascript_bundle(EXPORTED)) if drawn else "",
+    return template("report.html.j2").render(
+        style=style(),
+        javascript=drawing_javascript() if drawn else "",
         charts=drawn,
         headline=phrases.HEADLINES[answer.exit_code],
         exit_code=answer.exit_code,
@@ -57,6 +50,29 @@ def report_html(run: Run, answer: Review) -> str:
     )
 
 
+def template(name: str) -> Template:
+    """Return a page's template: what is put into it is escaped, and what is missing is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"script": script, "facts": phrases.facts}
+    return environment.get_template(name)
+
+
+def style() -> str:
+    return (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+
+
+@cache
+def drawing_javascript() -> str:
+    """Return all that draws charts, to stand inside a script element; bundling takes seconds."""
+    return closed(vl_convert.javascript_bundle(_EXPORTED))
+
+
 def _worst_first(answer: Review, *, budgets: bool) -> list[Verdict]:
     chosen = [v for v in answer.verdicts if (v.kind == "budget") == budgets]
     return sorted(chosen, key=severity, reverse=True)
@@ -74,14 +90,15 @@ def _setting(run: Run) -> list[tuple[str, str]]:
     ]
     if run.timeline.clean:
         known.append(("left behind", "nothing: no process, folder or shared memory of the run"))
-    return [*known, *_flat(run.plan_facts), *_flat(run.environment)]
+    return [*known, *flat(run.plan_facts), *flat(run.environment)]
 
 
-def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return what is known, name and value, with the names of nested facts in words."""
     found: list[tuple[str, str]] = []
     for name, value in facts.items():
         if isinstance(value, Mapping):
-            found += _flat(value, f"{prefix}{name} ")
+            found += flat(value, f"{prefix}{name} ")
         elif isinstance(value, list):
             found += [(prefix + name, ", ".join(map(str, value)))] if value else []
         elif name != "schema" and value is not None:
@@ -89,7 +106,7 @@ def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return found
 
 
-def _script(value: object) -> str:
+def script(value: object) -> str:
     """Return `value` as JSON that can stand inside a script element."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
