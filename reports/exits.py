@@ -32,6 +32,8 @@ def run_reasons(timeline: Timeline) -> list[Reason]:
     ]
     if not timeline.ended:
         found.append(Reason(4, "the run has no end: the director died, or is still at work"))
+    elif not timeline.clean and not timeline.failures:
+        found.append(Reason(4, "nobody saw that nothing was left behind: the director died"))
     found += [Reason(5, _stop(name)) for name in timeline.stops]
     if timeline.gate is None:
         found.append(Reason(3, "the baseline gate was never reached"))

@@ -24,6 +24,7 @@ from doorbuster.stack.place import postgres_account, temporary_place
 from doorbuster.stack.ports import free_ports
 from doorbuster.stack.postgres import PRIMARY, STANDBY, Cluster, ask
 from doorbuster.stack.process import Place
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -133,7 +134,8 @@ def test_a_killed_primary_comes_back_with_all_that_was_committed(pair: Pair) -> 
 
     pair.primary.kill()
 
-    assert not {process.pid for process in leftovers.find(lambda _: True)} & everybody
+    # A process that is just going has neither environment nor folder any more to be found by.
+    assert eventually(lambda: not everybody & {p.pid for p in leftovers.find(lambda _: True)})
     assert segment not in leftovers.existing_segments()
     with pytest.raises(ConnectionRefusedError):
         ask(pair.cluster.dsn(PRIMARY), "SELECT 1")
