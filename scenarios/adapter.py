@@ -22,7 +22,7 @@ from doorbuster.quantities import Duration
 
 Extractable = Literal["order_id", "amount", "state", "available", "reserved", "sold"]
 
-PLACEHOLDERS: Final = ("sku", "qty", "client_ref", "key", "order_id", "user_ref")
+PLACEHOLDERS: Final = ("sku", "qty", "client_ref", "key", "order_id", "user_ref", "method")
 PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 REQUIRED: Final = ("view", "stock", "reserve", "pay", "status")
 """Operations that journeys use; an adapter without one of them cannot be driven."""

@@ -5,9 +5,11 @@ from typing import Final
 from scenarios.attempts import Surroundings, Wire, carry_out
 from scenarios.outcome import Extracted
 from scenarios.shopper import Shopper
-from scenarios.step import Result, Step
+from scenarios.step import CARD, Result, Step
 
 QUANTITY: Final = 1
+REFUSED_CARD: Final = "card_declined"
+"""What the payment provider refuses; any other method is good."""
 
 
 class Session:
@@ -67,11 +69,18 @@ class Session:
         self._client_ref = f"{self._run_id}-{self.shopper.arrival}-{self._steps}"
         return self._act("reserve", qty=QUANTITY)
 
-    def pay(self, reserved: Result) -> Result:
+    def pay(self, reserved: Result, *, method: str = CARD) -> Result:
         """Pay the order that `reserved` confirmed."""
-        return self._act("pay", order_id=reserved.extracted.order_id)
+        return self._act("pay", order_id=reserved.extracted.order_id, method=method)
 
-    def _act(self, op: str, *, qty: int | None = None, order_id: str | None = None) -> Result:
+    def _act(
+        self,
+        op: str,
+        *,
+        qty: int | None = None,
+        order_id: str | None = None,
+        method: str = CARD,
+    ) -> Result:
         shopper, number = self.shopper, self._steps
         self._steps += 1
         id_ = f"{shopper.arrival}-{number}"
@@ -88,6 +97,7 @@ class Session:
             client_ref=self._client_ref,
             key=f"{self._run_id}-{op}-{id_}",
             order_id=order_id,
+            method=method,
         )
         result = carry_out(step, self._wire, self._around)
         self._due_s = result.ended_s

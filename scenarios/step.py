@@ -1,16 +1,20 @@
 """A step of a journey: one operation that a shopper wants, with everything its request needs."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from doorbuster.operations import EFFECTS, Attempt, Outcome
 from scenarios.outcome import Extracted
+
+CARD: Final = "card"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One operation under one idempotency key; `due_s` is when the journey wanted it.
 
-    `client_ref` is that of the purchase: its reserve, pay and cancel carry the same one.
+    `client_ref` is that of the purchase: its reserve, pay and cancel carry the same one. `method`
+    is what a payment is made with.
     """
 
     id: str
@@ -25,6 +29,7 @@ class Step:
     client_ref: str | None = None
     key: str | None = None
     order_id: str | None = None
+    method: str = CARD
 
     @property
     def has_effect(self) -> bool:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from doorbuster.faults import Frozen
 from doorbuster.quantities import Duration, rate_per_s, rate_text
 
-Persona = Literal["patient", "refresher", "sniper", "abandoner"]
+Persona = Literal["patient", "refresher", "sniper", "abandoner", "decliner"]
 
 DEFAULT_PERSONAS: Final[dict[Persona, int]] = {
     "patient": 60,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from scenarios.personas.abandoner import abandoner
+from scenarios.personas.decliner import decliner
 from scenarios.personas.patient import patient
 from scenarios.personas.refresher import refresher
 from scenarios.personas.sniper import sniper
@@ -14,4 +15,5 @@ JOURNEYS: Final[Mapping[str, Callable[[Session], None]]] = {
     "refresher": refresher,
     "sniper": sniper,
     "abandoner": abandoner,
+    "decliner": decliner,
 }

@@ -64,5 +64,9 @@ def take(session: Session, *, again_s: tuple[float, float] = (0.5, 1.0)) -> Resu
 def pay(session: Session, reserved: Result, *, median_s: float = 1.5) -> None:
     """Pay for what was reserved, after finding the card."""
     if reserved.outcome == "ok":
-        session.think(lognormal_s(session.choices, median_s=median_s, sigma=0.4))
+        find_card(session, median_s=median_s)
         session.pay(reserved)
+
+
+def find_card(session: Session, *, median_s: float = 1.5) -> None:
+    session.think(lognormal_s(session.choices, median_s=median_s, sigma=0.4))

@@ -32,6 +32,8 @@ class Shop:
             self.units -= 1
             self.orders += 1
             return 201, {"order_id": f"o{self.orders}", "total": 9900, "status": "pending_payment"}
+        if body.get("method") == "card_declined":
+            return 402, {"code": "card_declined"}
         return 200, {"order_id": "o", "amount": 9900, "status": "paid"}
 
 
@@ -108,6 +110,18 @@ def test_patient_leaves_when_sold_out_and_refresher_looks_again():
 @pytest.mark.parametrize("persona", list(JOURNEYS))
 def test_nobody_reserves_after_the_sale(persona):
     assert "reserve" not in ops(visit(persona, OPENS_S + 50, closes_s=OPENS_S + 40))
+
+
+def test_a_decliner_is_refused_and_tries_another_card_or_leaves():
+    ways = Counter()
+    for seed in range(40):
+        results = visit("decliner", OPENS_S + 5, seed=seed)
+        pays = [(step, result) for step, result in results if step.op == "pay"]
+        assert (pays[0][0].method, pays[0][1].reason) == ("card_declined", "declined")
+        assert len({step.key for step, _ in pays}) == len(pays)
+        ways[tuple(result.outcome for _, result in pays)] += 1
+    assert set(ways) == {("fail",), ("fail", "ok")}
+    assert ways["fail", "ok"] > ways["fail",]
 
 
 def test_one_purchase_has_one_reference_and_each_operation_its_own_key():
