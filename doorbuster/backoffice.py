@@ -4,7 +4,7 @@ It goes past the proxy, so no fault of the rehearsal stands between the shop and
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
@@ -17,12 +17,25 @@ from doorbuster.components import Topology
 from doorbuster.errors import TargetNotReady
 from doorbuster.ledger import LEDGER_TABLES, PROVIDER_TABLES
 from doorbuster.plan import Plan
+from doorbuster.plan.sale import Item
 from doorbuster.run import ReadFailed
 from doorbuster.rundir import RunDirectory
 
 TIMEOUT_S: Final = 5.0
 READ_ATTEMPTS: Final = 5
 READ_PAUSE_S: Final = 1.0
+
+
+def terms_of(plan: Plan) -> Iterator[tuple[Item, dict[str, int]]]:
+    """Return on what terms each item sells; what a plan leaves open stays out."""
+    for item in plan.sale.items:
+        terms = {
+            "stock": item.stock,
+            "price": item.price,
+            "limit_per_user": item.limit_per_user,
+            "low_stock_at": item.low_stock_at,
+        }
+        yield item, {name: value for name, value in terms.items() if value is not None}
 
 
 class BackOffice:
@@ -62,11 +75,7 @@ class BackOffice:
         sale = {
             "starts_at": clock.wall(plan.opens_s).isoformat(),
             "ends_at": None if closes_s is None else clock.wall(closes_s).isoformat(),
-            "items": [
-                {"sku": sku, "stock": item.stock, "price": item.price}
-                for item in plan.sale.items
-                for sku in item.skus
-            ],
+            "items": [{"sku": sku, **terms} for item, terms in terms_of(plan) for sku in item.skus],
         }
         try:
             answer = self._client.put("/ops/sale", json=sale)

@@ -59,8 +59,9 @@ class DatabaseNode:
 class Topology:
     """What a running stack offers to faults, traffic and the final read.
 
-    `proxies` maps the connection's name in a plan (`edge`, `payments`, `webhooks`, `replication`)
-    to the names of its proxies at the Toxiproxy API; `postgres` has one for each node.
+    `proxies` maps the connection's name in a plan (`edge`, `payments`, `webhooks`, `replication`,
+    and `redis` where the shop needs one) to the names of its proxies at the Toxiproxy API;
+    `postgres` has one for each node.
     """
 
     run_id: str
@@ -75,6 +76,8 @@ class Topology:
     """Past the proxy: for the final read, which no fault may disturb."""
     provider_direct_url: str
     ops_token: str
+    redis_direct_url: str | None = None
+    """Past the proxy; None where the shop needs no Redis."""
 
 
 def proxy_is_gone(topology: Topology) -> bool:

@@ -9,10 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from doorbuster.anchors import Anchor
 from doorbuster.quantities import Duration, Share
 
-CONNECTIONS: Final = ("edge", "payments", "webhooks", "replication")
+CONNECTIONS: Final = ("edge", "payments", "webhooks", "redis", "replication")
 """Connections through the proxy, besides `postgres`, which means both nodes' proxies."""
 
-_PROCESS: Final = re.compile(r"storefront(-[1-9]\d*)?|postgres-[ab]|provider")
+NEED_REDIS: Final = ("redis", "redis-server")
+"""Components that only a shop built on Redis has."""
+
+_PROCESS: Final = re.compile(r"storefront(-[1-9]\d*)?|postgres-[ab]|redis-server|provider")
 
 
 class Frozen(BaseModel):
@@ -109,6 +112,7 @@ _COMPONENTS: Final = (
     "storefront-N",
     "postgres-a",
     "postgres-b",
+    "redis-server",
     "provider",
 )
 

@@ -75,6 +75,74 @@ class LedgerEvent(msgspec.Struct, frozen=True):
     at: str
 
 
+class LedgerAlert(msgspec.Struct, frozen=True):
+    """The moment at which a SKU had come down to its `low_stock_at`, and what was left then."""
+
+    sku: str
+    at: str
+    available: int
+
+
+class LedgerPromotion(msgspec.Struct, frozen=True):
+    """One pricing rule of one version of the rules; `rule` is JSON."""
+
+    version: str
+    promotion_id: str
+    kind: str
+    rule: str
+
+
+class LedgerCoupon(msgspec.Struct, frozen=True):
+    """One coupon and how often it was claimed; `rule` is JSON."""
+
+    code: str
+    rule: str
+    usage_limit: int | None
+    per_user_limit: int
+    claimed: int
+
+
+class LedgerCouponClaim(msgspec.Struct, frozen=True):
+    """What one user has of one coupon, and how much of it is spent."""
+
+    code: str
+    user_ref: str
+    claimed: int
+    used: int
+    claimed_at: str
+
+
+class LedgerCouponUse(msgspec.Struct, frozen=True):
+    """One coupon on one order; `state` says whether it still is."""
+
+    order_id: str
+    code: str
+    user_ref: str
+    state: str
+
+
+class LedgerPricing(msgspec.Struct, frozen=True):
+    """By which rules one order was priced, so that its total can be computed again."""
+
+    order_id: str
+    quote_id: str | None
+    promotion_version: str
+    tier: str
+    coupons: str
+    subtotal: int
+    priced_at: str
+
+
+class LedgerDiscount(msgspec.Struct, frozen=True):
+    """What one rule took off one SKU of one order."""
+
+    order_id: str
+    rule: str
+    sku: str
+    step: str
+    amount: int
+
+
 class ProviderCharge(msgspec.Struct, frozen=True):
     """One charge in the provider's book; `merchant_ref` is the shop's order id."""
 
@@ -83,7 +151,7 @@ class ProviderCharge(msgspec.Struct, frozen=True):
     psp_key: str
     amount: int
     currency: str
-    state: Literal["captured", "declined"]
+    state: Literal["authorized", "captured", "voided", "declined"]
     created_at: str
 
 
@@ -103,6 +171,13 @@ LEDGER_TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     "reservations": LedgerReservation,
     "payments": LedgerPayment,
     "order_events": LedgerEvent,
+    "alerts": LedgerAlert,
+    "promotions": LedgerPromotion,
+    "coupons": LedgerCoupon,
+    "coupon_claims": LedgerCouponClaim,
+    "coupon_uses": LedgerCouponUse,
+    "order_pricing": LedgerPricing,
+    "order_discounts": LedgerDiscount,
 }
 """File stem under `ledger/` to the record that each of its lines holds."""
 

@@ -1,16 +1,18 @@
-"""The shop's processes: `python -m target_app storefront|provider|describe`."""
+"""The shop's processes: `python -m target_app storefront|provider|describe|lint-rules`."""
 
 import argparse
 import asyncio
 import json
-import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import uvloop
 
 from target_app.database.pool import UnavailableError, UnknownOutcomeError
+from target_app.lint_rules import lint_rules
+from target_app.logs import log_to_stderr
 from target_app.provider.process import run_provider
 from target_app.serving import raise_file_limit
 from target_app.settings import ProviderSettings, SettingsError, StorefrontSettings
@@ -20,12 +22,13 @@ from target_app.strategies import described
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    if options.process == "lint-rules":
+        return lint_rules(options.file, out=sys.stdout)
     if options.process == "describe":
         json.dump(described(), sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("target_app").setLevel(logging.INFO)
+    log_to_stderr()
     raise_file_limit()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -58,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         process = processes.add_parser(name, help=what)
         process.add_argument("--host", default="127.0.0.1")
         process.add_argument("--port", type=int, required=True)
+    lint = processes.add_parser("lint-rules", help="say what is wrong with a sale's promotions")
+    lint.add_argument("file", type=Path, help="the body of PUT /ops/sale, as JSON")
     processes.add_parser("describe", help="print strategies and planted flaws as JSON")
     return parser
 

@@ -1,11 +1,23 @@
 """Settings of both processes, read once from the environment and then frozen."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
-from target_app.strategies import FLAWS, STRATEGIES
+from target_app.database.pool import ACQUIRE_TIMEOUT_S
+from target_app.flaws.table import FLAWS
+from target_app.signatures import sign
+from target_app.strategies import STRATEGIES
 
 
 class SettingsError(Exception):
@@ -55,6 +67,17 @@ class StorefrontSettings(Settings):
         flaws: Planted flaws, ids of `target_app.strategies`.
         hold_s: How long an unpaid order keeps its units.
         provider_timeout_s: After this long an unanswered charge counts as unknown.
+        redis_url: Where Redis is, through its proxy; only what is built on Redis needs it.
+        max_browsing, max_checkouts, max_payments: How many such requests may be in flight; one more
+            is turned away with 429.
+        queue_patience_s: A queue for database connections that stands for longer than this makes
+            those limits shrink, that of browsing at half of it.
+        drain_notice_s: How long it goes on accepting after it was told to stop, saying that it is
+            not ready: for balancers that ask.
+        session_secret: What signs session tokens; by default it is derived from the webhooks'.
+        session_ttl_s: How long a session lasts.
+        quote_ttl_s: How long a quote may be used at checkout.
+        member_seed: Decides which synthetic members have which tier.
         replica: What this process calls itself in metrics and in its database sessions.
     """
 
@@ -67,7 +90,24 @@ class StorefrontSettings(Settings):
     hold_s: float = Field(default=600.0, gt=0)
     pool_size: int = Field(default=20, ge=1)
     provider_timeout_s: float = Field(default=2.0, gt=0)
+    redis_url: Annotated[str, Field(pattern=r"^rediss?://[^/]+")] | None = Field(
+        default=None, validate_default=True
+    )
+    max_browsing: int = Field(default=200, ge=1)
+    max_checkouts: int = Field(default=200, ge=1)
+    max_payments: int = Field(default=300, ge=1)
+    queue_patience_s: float = Field(default=0.2, gt=0, lt=ACQUIRE_TIMEOUT_S)
+    drain_notice_s: float = Field(default=0.0, ge=0)
+    session_secret: str | None = Field(default=None, min_length=16)
+    session_ttl_s: float = Field(default=3600.0, gt=0)
+    quote_ttl_s: float = Field(default=300.0, gt=0)
+    member_seed: int = 0
     replica: str = "storefront"
+
+    @property
+    def signing_secret(self) -> str:
+        """The secret of sessions, the same in every replica also where nobody chose one."""
+        return self.session_secret or sign(b"sessions", self.webhook_secret)
 
     @field_validator("databases")
     @classmethod
@@ -77,12 +117,35 @@ class StorefrontSettings(Settings):
                 raise ValueError(f"expected postgresql://..., got {dsn!r}")
         return databases
 
+    @field_validator("webhook_secret")
+    @classmethod
+    def _not_the_operators(cls, webhook_secret: str, given: ValidationInfo) -> str:
+        if webhook_secret == given.data.get("ops_token"):
+            raise ValueError("the provider would be an operator: take another than OPS_TOKEN")
+        return webhook_secret
+
+    @field_validator("provider_timeout_s")
+    @classmethod
+    def _within_the_hold(cls, provider_timeout_s: float, given: ValidationInfo) -> float:
+        hold_s = given.data.get("hold_s", math.inf)
+        if provider_timeout_s >= hold_s:
+            raise ValueError(f"every payment could outlast its hold of {hold_s:g} s")
+        return provider_timeout_s
+
     @field_validator("reservation")
     @classmethod
     def _known_strategy(cls, reservation: str) -> str:
         if reservation not in STRATEGIES:
             raise ValueError(f"expected one of {', '.join(STRATEGIES)}, got {reservation!r}")
         return reservation
+
+    @field_validator("redis_url")
+    @classmethod
+    def _given_where_needed(cls, redis_url: str | None, given: ValidationInfo) -> str | None:
+        strategy = given.data.get("reservation")
+        if redis_url is None and strategy and "redis" in STRATEGIES[strategy][0].needs:
+            raise ValueError(f"the reservation {strategy} needs Redis: say where it is")
+        return redis_url
 
     @field_validator("flaws")
     @classmethod
@@ -98,9 +161,13 @@ class ProviderSettings(Settings):
 
     Attributes:
         store: Path of its book, a SQLite file that outlives the process.
-        webhook_url: Where it announces captures.
+        webhook_url: Where it announces what becomes of charges.
+        webhook_attempts: How often it tries to deliver an event.
+        webhook_pause_s: How long after the first try; each pause is twice the one before.
     """
 
     store: Annotated[str, Field(min_length=1)]
     webhook_url: Address
     webhook_secret: Secret
+    webhook_attempts: int = Field(default=6, ge=1)
+    webhook_pause_s: float = Field(default=0.5, ge=0)

@@ -1,60 +1,70 @@
 """One replica of the shop: what it holds open, and the three flows that span several acts."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 
+from target_app.acts import Acts, correct_acts
 from target_app.catalogue import Catalogue
-from target_app.database.pool import Database, UnavailableError, UnknownOutcomeError
+from target_app.database.pool import Database
 from target_app.database.primary import Primary
 from target_app.database.schema import create_schema_when_up
+from target_app.flaws.table import FLAWS
 from target_app.metrics import Metrics
-from target_app.orders.checkout import CheckedOut, Checkout, KeyTakenError, check_out
+from target_app.orders.checkout import CheckedOut, Checkout, KeyTakenError
 from target_app.orders.states import Status
 from target_app.orders.transitions import Change
-from target_app.payments.paying import Payment, PaymentAnswer, intend, paid, processing
-from target_app.payments.provider_client import (
-    CONNECTIONS,
-    Captured,
-    Charge,
-    Declined,
-    Finding,
-    ProviderClient,
-)
-from target_app.payments.settlement import book_capture, book_decline
-from target_app.problems import ProblemError
+from target_app.payments.findings import Authorized, Captured, Charge, Closed, Declined, Finding
+from target_app.payments.paying import Payment, PaymentAnswer
+from target_app.payments.provider_client import CONNECTIONS, ProviderClient
+from target_app.payments.settlement import book_authorization, book_closed
+from target_app.payments.steps import Observer, nothing
+from target_app.redis.client import Redis, open_redis
 from target_app.settings import StorefrontSettings
-from target_app.strategies import STRATEGIES
-
-log = logging.getLogger(__name__)
+from target_app.strategies import reservations_of
 
 
 class Shop:
-    """A replica's settings, database, provider and metrics, and what it does with them."""
+    """A replica's settings, database, provider, metrics and acts, and what it does with them.
+
+    `step` is told the steps of each payment; tests end the process there.
+    """
 
     def __init__(
-        self, settings: StorefrontSettings, *, database: Database, http: httpx.AsyncClient
+        self,
+        settings: StorefrontSettings,
+        *,
+        database: Database,
+        http: httpx.AsyncClient,
+        redis: Redis | None = None,
+        step: Observer = nothing,
     ) -> None:
         self.settings = settings
         self.database = database
+        self.redis = redis
+        self.step = step
         self.catalogue = Catalogue(database)
         self.metrics = Metrics(settings.replica)
         self.metrics.watch_pool(database)
         self.provider = ProviderClient(
-            http, timeout_s=settings.provider_timeout_s, metrics=self.metrics
+            http,
+            timeout_s=settings.provider_timeout_s,
+            metrics=self.metrics,
         )
-        _description, self._reservations = STRATEGIES[settings.reservation]
+        self.acts = planted_acts(settings, redis)
+        self.reservations = self.acts.reservations
 
     @asynccontextmanager
     async def change(self) -> AsyncIterator[Change]:
         """Open a transaction that may move orders; its moves are counted once committed."""
         async with self.database.transaction() as connection:
-            change = Change(connection, self._reservations)
+            change = Change(connection, self.reservations, rule_book=self.catalogue.rule_book)
             yield change
         for source, target in change.moves:
             self.metrics.order_moves.labels(source, target).inc()
+        for minor_units in change.paid_minor_units:
+            self.metrics.count_paid(minor_units)
 
     async def check_out(self, wish: Checkout, *, key: str) -> CheckedOut:
         try:
@@ -63,49 +73,53 @@ class Shop:
             return await self._check_out_once(wish, key=key)
 
     async def _check_out_once(self, wish: Checkout, *, key: str) -> CheckedOut:
-        async with self.change() as change:
-            return await check_out(change, wish, key=key, hold_s=self.settings.hold_s)
+        skus = [line.sku for line in wish.lines]
+        async with self.reservations.around(skus), self.change() as change:
+            return await self.acts.check_out(change, wish, key=key, hold_s=self.settings.hold_s)
 
     async def pay(self, payment: Payment, *, order_id: str, key: str) -> PaymentAnswer:
-        """Charge for an order.
-
-        Once the intent is committed, whatever goes wrong is "processing": the reconciliation will
-        find out. In particular no trouble with our own books may be told as "nothing was done".
-        """
-        async with self.change() as change:
-            intent = await intend(change, order_id=order_id, key=key, method=payment.method)
-        if isinstance(intent, PaymentAnswer):
-            return intent
-        finding = await self.provider.charge(intent)
-        try:
-            status = await self.book(intent, finding)
-        except (UnavailableError, UnknownOutcomeError) as error:
-            log.warning("%s: the provider's word is not booked yet: %s", intent.psp_key, error)
-            return processing(order_id)
-        if isinstance(finding, Declined):
-            raise ProblemError(402, "card_declined")
-        return paid(order_id, intent.amount) if status is Status.PAID else processing(order_id)
+        return await self.acts.pay(self, payment, order_id=order_id, key=key)
 
     async def book(self, charge: Charge, finding: Finding) -> Status | None:
         """Let the provider's word have its effect; no word has none.
 
         Returns:
-            Where a capture left the order, None where it changed nothing or there is no order.
+            Where it left the order, None where it changed nothing or there is no order.
         """
+        order_id, psp_key = charge.order_id, charge.psp_key
         match finding:
             case Captured():
                 async with self.change() as change:
-                    return await book_capture(
-                        change, order_id=charge.order_id, psp_key=charge.psp_key, capture=finding
+                    return await self.acts.book_capture(
+                        change, order_id=order_id, psp_key=psp_key, capture=finding
+                    )
+            case Authorized():
+                async with self.change() as change:
+                    return await book_authorization(
+                        change, order_id=order_id, psp_key=psp_key, authorization=finding
                     )
             case Declined():
                 async with self.change() as change:
-                    await book_decline(change, psp_key=charge.psp_key, decline=finding)
+                    await self.acts.book_decline(change, psp_key=psp_key, decline=finding)
+            case Closed():
+                async with self.change() as change:
+                    return await book_closed(change, order_id=order_id, psp_key=psp_key)
         return None
 
 
+def planted_acts(settings: StorefrontSettings, redis: Redis | None) -> Acts:
+    """Return the acts of the correct shop, with whatever the settings want planted."""
+    acts = correct_acts(reservations_of(settings.reservation, redis))
+    for flaw in settings.flaws:
+        _description, plant = FLAWS[flaw]
+        acts = plant(acts)
+    return acts
+
+
 @asynccontextmanager
-async def open_shop(settings: StorefrontSettings) -> AsyncIterator[Shop]:
+async def open_shop(
+    settings: StorefrontSettings, *, step: Observer = nothing
+) -> AsyncIterator[Shop]:
     """Connect to the database and the provider, create what tables are missing, and clean up.
 
     Raises:
@@ -124,4 +138,7 @@ async def open_shop(settings: StorefrontSettings) -> AsyncIterator[Shop]:
         )
         await create_schema_when_up(database)
         await database.fill()
-        yield Shop(settings, database=database, http=http)
+        redis = None
+        if settings.redis_url is not None:
+            redis = await held.enter_async_context(open_redis(settings.redis_url))
+        yield Shop(settings, database=database, http=http, redis=redis, step=step)

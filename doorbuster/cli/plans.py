@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from doorbuster.arrivals import expected_count
 from doorbuster.errors import DoorbusterError, PlanError
-from doorbuster.plan import LoadedPlan, Plan, load_plan
+from doorbuster.plan import KnownShop, LoadedPlan, Plan, load_plan
 from doorbuster.plan.reading import read_plan_file
 
 DEFAULT_PLAN = "doorbuster"
@@ -38,8 +38,7 @@ def find_plan(name: str, *, changes: Sequence[str] = (), seed: int | None = None
     """Read the plan that `name` means and apply the changes of the command line."""
     overrides = [*changes, *([f"seed={seed}"] if seed is not None else [])]
     source, text = _text_of(name)
-    known = [strategy["id"] for strategy in described()["strategies"]]
-    return load_plan(text, source=source, overrides=overrides, strategies=known)
+    return load_plan(text, source=source, overrides=overrides, shop=reference_shop())
 
 
 def ready_plans() -> dict[str, str]:
@@ -63,6 +62,10 @@ def described() -> dict[str, Any]:
     return found
 
 
+def reference_shop() -> KnownShop:
+    return KnownShop.from_description(described())
+
+
 def plans() -> None:
     """List the ready plans."""
     table = Table("plan", "what it rehearses", "takes about", box=None, pad_edge=False)
@@ -73,13 +76,28 @@ def plans() -> None:
 
 
 def strategies() -> None:
-    """List the reference shop's reservation strategies, wrong ones included."""
-    table = Table("reservation", "", "what it does", "a wrong one is seen by", box=None)
+    """List the reference shop's reservation strategies, wrong ones included, and planted bugs."""
+    table = airy_table("reservation", "", "what it does", "a wrong one is seen by")
     for strategy in described()["strategies"]:
         right = "correct" if strategy["correct"] else "WRONG"
-        seen_by = ", ".join(strategy["seen_by"])
-        table.add_row(strategy["id"], right, f"{strategy['title']}: {strategy['why']}", seen_by)
+        table.add_row(strategy["id"], right, *explained(strategy))
     Console().print(table)
+    if described()["flaws"]:
+        table = airy_table("flaws", "what is wrong", "is seen by")
+        for flaw in described()["flaws"]:
+            table.add_row(flaw["id"], *explained(flaw))
+        Console().print("\n", table, sep="")
+
+
+def airy_table(*columns: str) -> Table:
+    """Return a table whose rows, of several lines each, have a line of air between them."""
+    return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 1, 0))
+
+
+def explained(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a strategy or flaw does, with what it needs, and which checks see it."""
+    needs = f" (needs {', '.join(entry['needs'])})" if entry["needs"] else ""
+    return f"{entry['title']}: {entry['why']}{needs}", ", ".join(entry["seen_by"])
 
 
 def validate(plan: PlanArgument, changes: SetOption = None, seed: SeedOption = None) -> None:

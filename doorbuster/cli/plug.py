@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -13,6 +14,7 @@ from chaos.toxiproxy import ToxiproxyApi
 from chaos.watchdog_client import Watchdog
 from doorbuster.backoffice import BackOffice
 from doorbuster.cli.interrupts import Interrupts
+from doorbuster.cli.plans import reference_shop
 from doorbuster.cli.screen import Screen
 from doorbuster.cli.stacks import ChosenStack, ProxyName, choose_stack
 from doorbuster.clock import Clock
@@ -21,7 +23,7 @@ from doorbuster.environment import environment
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault
 from doorbuster.journal import Journal
-from doorbuster.plan import Plan
+from doorbuster.plan import KnownShop, Plan
 from doorbuster.run import Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
 from doorbuster.samples import sampling
@@ -69,6 +71,23 @@ def guarded(plan: Plan, run: RunDirectory, proxy: ProxyName) -> Iterator[Guard]:
         yield Guard(run.run_id, stack, watchdog)
 
 
+def stack_order(plan: Plan, shop: KnownShop, *, run_id: str, logs: Path) -> StackOrder:
+    """Return what to bring up for `plan`: its storefront, and what that is built on."""
+    storefront = plan.storefront
+    return StackOrder(
+        run_id=run_id,
+        logs=logs,
+        open_api=ToxiproxyApi,
+        replicas=storefront.replicas,
+        reservation=storefront.reservation,
+        flaws=storefront.flaws,
+        replication=storefront.replication,
+        hold_s=storefront.hold,
+        redis=shop.has_redis(storefront),
+        redis_snapshot_s=storefront.redis_snapshot,
+    )
+
+
 @dataclass
 class Plug:
     """The parts of one run and what they share."""
@@ -100,15 +119,8 @@ class Plug:
     def stack(self) -> Iterator[Topology]:
         """Bring the plan's stack up, and end it whatever happens."""
         self.screen.say("starting the stack ...")
-        storefront = self.plan.storefront
-        order = StackOrder(
-            run_id=self.guard.run_id,
-            logs=self.run.logs,
-            open_api=ToxiproxyApi,
-            replicas=storefront.replicas,
-            reservation=storefront.reservation,
-            replication=storefront.replication,
-            hold_s=storefront.hold,
+        order = stack_order(
+            self.plan, reference_shop(), run_id=self.guard.run_id, logs=self.run.logs
         )
         with self.guard.stack.bring_up(order) as topology:
             with closing(ToxiproxyApi(topology.proxy_api)) as api:

@@ -2,5 +2,6 @@
 
 from doorbuster.plan.model import Plan
 from doorbuster.plan.reading import LoadedPlan, load_plan
+from doorbuster.plan.storefront import KnownShop
 
-__all__ = ["LoadedPlan", "Plan", "load_plan"]
+__all__ = ["KnownShop", "LoadedPlan", "Plan", "load_plan"]

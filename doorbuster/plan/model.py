@@ -3,40 +3,18 @@
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from doorbuster.anchors import anchor_s
 from doorbuster.budgets import Budget, BudgetText, StopCondition, StopText, parse_budget, parse_stop
-from doorbuster.faults import Fault, Frozen
+from doorbuster.faults import NEED_REDIS, Fault, Frozen
 from doorbuster.operations import OPERATIONS
 from doorbuster.plan.sale import Sale
+from doorbuster.plan.storefront import Storefront, known_shop
 from doorbuster.plan.traffic import Traffic
 from doorbuster.quantities import Duration
 
 DEFAULT_GOOD_WITHIN_S = 1.0
-
-
-def _known_strategy(name: str, info: ValidationInfo) -> str:
-    known = (info.context or {}).get("strategies")
-    if known is not None and name not in known:
-        raise ValueError(f"unknown strategy: expected one of {', '.join(known)}")
-    return name
-
-
-class Storefront(Frozen):
-    """How the reference shop is built; for no other shop.
-
-    Args:
-        replicas: Processes that share the shop's port.
-        reservation: How stock is taken; `doorbuster strategies` lists them, wrong ones included.
-        replication: Whether a commit waits for the standby; `asynchronous` can lose orders.
-        hold: How long an unpaid order keeps its stock.
-    """
-
-    replicas: Annotated[int, Field(ge=1, le=16)] = 1
-    reservation: Annotated[str, AfterValidator(_known_strategy)] = "conditional_update"
-    replication: Literal["synchronous", "asynchronous"] = "synchronous"
-    hold: Duration = 15.0
 
 
 class Plan(Frozen):
@@ -86,6 +64,22 @@ class Plan(Frozen):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two faults are called {name!r}: give one another `name`")
+        return faults
+
+    @field_validator("faults")
+    @classmethod
+    def _on_what_is_there(
+        cls, faults: tuple[Fault, ...], info: ValidationInfo
+    ) -> tuple[Fault, ...]:
+        shop, storefront = known_shop(info), info.data.get("storefront")
+        if shop is None or storefront is None or shop.has_redis(storefront):
+            return faults
+        for fault in faults:
+            if fault.on in NEED_REDIS:
+                raise ValueError(
+                    f"fault {fault.name!r} is on {fault.on}, and this shop has no Redis: "
+                    f"expected {shop.ways_to_redis}"
+                )
         return faults
 
     @model_validator(mode="after")

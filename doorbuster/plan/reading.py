@@ -18,6 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from doorbuster.errors import PlanError
 from doorbuster.faults import KINDS, default_name
 from doorbuster.plan.model import Plan
+from doorbuster.plan.storefront import KnownShop
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PREFIX: Final = re.compile(r"^(Value error|Assertion failed), ")
@@ -66,9 +67,11 @@ def load_plan(
     source: str,
     overrides: Sequence[str] = (),
     environ: Mapping[str, str] = os.environ,
-    strategies: Sequence[str] | None = None,
+    shop: KnownShop | None = None,
 ) -> LoadedPlan:
     """Read a plan and apply `overrides` such as `traffic.arrivals.rush.rate=80/s`.
+
+    Strategies and flaws are those of `shop`; without it they may have any name.
 
     Raises:
         PlanError: One line per mistake, each with line, path, value and what was expected.
@@ -80,7 +83,7 @@ def load_plan(
     context = {
         "phases": _names(document, ("traffic", "arrivals"), "phase"),
         "faults": _fault_names(document),
-        "strategies": strategies,
+        "shop": shop,
     }
     try:
         plan = Plan.model_validate(_plain(document), context=context)

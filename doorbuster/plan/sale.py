@@ -16,6 +16,10 @@ class Item(Frozen):
     """One SKU, or `count` alike whose `sku` has `{n}` for the number.
 
     `stock` and `price` are of each SKU; `demand` is the share of shoppers who want any of them.
+
+    Args:
+        limit_per_user: Units of each SKU that one user may have; without it, any number.
+        low_stock_at: The shop sounds an alert when this many units or fewer are left to sell.
     """
 
     sku: SkuPattern
@@ -23,11 +27,22 @@ class Item(Frozen):
     stock: Annotated[int, Field(ge=0, le=100_000_000)]
     price: Money
     demand: Share
+    limit_per_user: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    low_stock_at: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _numbered(self) -> "Item":
         if (self.count > 1) != ("{n}" in self.sku):
             raise ValueError("expected {n} in `sku` when `count` is above 1, and only then")
+        return self
+
+    @model_validator(mode="after")
+    def _low_later(self) -> "Item":
+        if self.low_stock_at is not None and self.low_stock_at >= self.stock:
+            raise ValueError(
+                f"expected `low_stock_at` below `stock` ({self.stock}): "
+                f"an alert from the start warns nobody"
+            )
         return self
 
     @property

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from doorbuster.components import DatabaseNode, Topology
 from doorbuster.errors import MissingPrerequisite
-from doorbuster.stack import postgres, shop
+from doorbuster.stack import postgres, redis, shop
 from doorbuster.stack.binaries import postgres_programs
 from doorbuster.stack.component import LocalComponent, end_all
 from doorbuster.stack.order import StackOrder
@@ -16,6 +16,7 @@ from doorbuster.stack.postgres import PRIMARY, STANDBY, Cluster
 from doorbuster.stack.process import Place, Program
 from doorbuster.stack.proxies import QUIET, Connection, OwnProxy, ProxyApi, SharedProxy
 from doorbuster.stack.ready import http_probe
+from doorbuster.stack.redis import REDIS, redis_url
 from doorbuster.stack.shop import ShopCommands
 
 LISTENERS = ("proxy", "storefront", "provider", PRIMARY, STANDBY)
@@ -28,6 +29,9 @@ UPSTREAM_OF = {
     STANDBY: STANDBY,
 }
 """Which listener lies behind each connection that crosses the proxy."""
+
+REDIS_UPSTREAM = {"redis": REDIS}
+"""The same of a shop that needs Redis."""
 
 
 @contextmanager
@@ -64,12 +68,14 @@ class Assembly:
         self.secrets = shop.Secrets()
         self.infrastructure: list[LocalComponent] = []
         self.shop: list[LocalComponent] = []
-        ports = free_ports(len(LISTENERS) + len(UPSTREAM_OF))
-        self.ports = dict(zip(LISTENERS, ports, strict=False))
+        listeners = (*LISTENERS, REDIS) if order.redis else LISTENERS
+        upstream_of = UPSTREAM_OF | REDIS_UPSTREAM if order.redis else UPSTREAM_OF
+        ports = free_ports(len(listeners) + len(upstream_of))
+        self.ports = dict(zip(listeners, ports, strict=False))
         self.connections = {
             name: Connection(name, listen_port=port, upstream_port=self.ports[listener])
             for (name, listener), port in zip(
-                UPSTREAM_OF.items(), ports[len(LISTENERS) :], strict=True
+                upstream_of.items(), ports[len(listeners) :], strict=True
             )
         }
         # The shop ends first, else its log fills with complaints about a database that has gone.
@@ -85,11 +91,14 @@ class Assembly:
         """
         proxy = self.start_proxy()
         provider = self.start_provider()
+        redis_server = self.start_redis()
         cluster = self.new_cluster()
         primary = self.start(postgres.create_primary(cluster), self.infrastructure)
         self.open_connections(proxy)
         primary.wait_ready()
         postgres.create_shop_database(cluster)
+        if redis_server is not None:
+            redis_server.wait_ready()
         replicas = self.start_storefront(cluster)
         standby = self.start(
             postgres.create_standby(cluster, replication_port=self.port_of("replication")),
@@ -150,6 +159,23 @@ class Assembly:
             self.shop,
         )
 
+    def start_redis(self) -> LocalComponent | None:
+        """Start Redis if the shop needs it."""
+        if not self.order.redis:
+            return None
+        return self.start(
+            redis.server(
+                self.place,
+                port=self.ports[REDIS],
+                password=self.secrets.redis,
+                snapshot_s=self.order.redis_snapshot_s,
+            ),
+            self.infrastructure,
+        )
+
+    def redis_url(self, port: int) -> str:
+        return redis_url(port=port, password=self.secrets.redis)
+
     def new_cluster(self) -> Cluster:
         account = postgres_account(self.place)
         programs = postgres_programs(self.place, account=account)
@@ -185,7 +211,7 @@ class Assembly:
 
     def storefront_settings(self, cluster: Cluster) -> Mapping[str, str]:
         nodes = [cluster.shop_dsn(proxy_port=self.port_of(node)) for node in (PRIMARY, STANDBY)]
-        return {
+        settings = {
             "STOREFRONT_DATABASES": ",".join(nodes),
             "STOREFRONT_PROVIDER_URL": f"http://{LOOPBACK}:{self.port_of('payments')}",
             "STOREFRONT_OPS_TOKEN": self.secrets.ops_token,
@@ -194,6 +220,9 @@ class Assembly:
             "STOREFRONT_FLAWS": ",".join(self.order.flaws),
             "STOREFRONT_HOLD_S": f"{self.order.hold_s:g}",
         }
+        if self.order.redis:
+            settings["STOREFRONT_REDIS_URL"] = self.redis_url(self.port_of("redis"))
+        return settings
 
     def topology(
         self, cluster: Cluster, *, primary: LocalComponent, standby: LocalComponent
@@ -219,6 +248,7 @@ class Assembly:
             shop_direct_url=f"http://{LOOPBACK}:{self.ports['storefront']}",
             provider_direct_url=f"http://{LOOPBACK}:{self.ports['provider']}",
             ops_token=self.secrets.ops_token,
+            redis_direct_url=self.redis_url(self.ports[REDIS]) if self.order.redis else None,
         )
 
     def proxy_name(self, connection: str) -> str:

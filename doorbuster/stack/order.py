@@ -14,6 +14,8 @@ class StackOrder:
     Args:
         logs: Where each component's output goes.
         open_api: Makes the client by which the proxies of the connections are created.
+        redis: Whether the shop needs a Redis server.
+        redis_snapshot_s: How often that saves itself; None for one that is empty after a kill.
     """
 
     run_id: str
@@ -24,3 +26,5 @@ class StackOrder:
     flaws: tuple[str, ...] = ()
     replication: Literal["synchronous", "asynchronous"] = "synchronous"
     hold_s: float = 600.0
+    redis: bool = False
+    redis_snapshot_s: float | None = None

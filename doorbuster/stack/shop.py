@@ -40,6 +40,7 @@ class Secrets:
 
     ops_token: str = field(default_factory=lambda: secrets.token_hex(16))
     webhook: str = field(default_factory=lambda: secrets.token_hex(16))
+    redis: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 def provider(

@@ -5,7 +5,8 @@ the commit was sent and nobody can say. A connection that failed or hung is neve
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
@@ -18,6 +19,9 @@ from target_app.database.primary import (
     NoPrimaryError,
     Primary,
 )
+
+ACQUIRE_TIMEOUT_S = 1.5
+"""Whoever has waited this long for a connection is told that there is none."""
 
 OUTAGE_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 """SQLSTATE classes that say something about the server, not about the statement."""
@@ -52,18 +56,26 @@ def discard(connection: Connection) -> None:
 
 
 class Database:
-    """Connections and transactions on the primary, wherever it is."""
+    """Connections and transactions on the primary, wherever it is.
+
+    Attributes:
+        size: How many connections there may be.
+        waiting: Those who wait for one now.
+        wait_watchers: Told of each wait in line that was not given up, in seconds.
+    """
 
     def __init__(
         self,
         primary: Primary,
         *,
         size: int,
-        acquire_timeout_s: float = 1.5,
+        acquire_timeout_s: float = ACQUIRE_TIMEOUT_S,
         command_timeout_s: float = 2.0,
     ) -> None:
         self.size = size
         self.waiting = 0
+        self.wait_watchers: list[Callable[[float], None]] = []
+        self._turns = asyncio.Semaphore(size)
         self._primary = primary
         self._acquire_timeout_s = acquire_timeout_s
         self._command_timeout_s = command_timeout_s
@@ -116,7 +128,10 @@ class Database:
             discard(connection)
             raise UnavailableError(repr(error)) from error
         finally:
-            await self._pool.release(connection)
+            try:
+                await self._pool.release(connection)
+            finally:
+                self._turns.release()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -140,13 +155,32 @@ class Database:
                 raise UnknownOutcomeError(repr(error)) from error
 
     async def _acquire(self) -> "PoolConnectionProxy[asyncpg.Record]":
-        self.waiting += 1
         try:
-            return await self._pool.acquire(timeout=self._acquire_timeout_s)
+            async with asyncio.timeout(self._acquire_timeout_s):
+                await self._take_turn()
+                try:
+                    return await self._pool.acquire()
+                except BaseException:
+                    self._turns.release()
+                    raise
         except UNREACHABLE as error:
             raise UnavailableError(repr(error)) from error
+
+    async def _take_turn(self) -> None:
+        """Wait in line for one of the connections.
+
+        The pool's own line is not one: whoever comes as a connection is given back takes it before
+        the one who was woken for it, who then goes to the end, until the deadline.
+        """
+        began_s = time.perf_counter()
+        self.waiting += 1
+        try:
+            await self._turns.acquire()
         finally:
             self.waiting -= 1
+        wait_s = time.perf_counter() - began_s
+        for watcher in self.wait_watchers:
+            watcher(wait_s)
 
     async def _connect(self, *_arguments: object, **_options: object) -> NodeConnection:
         connection, moved = await self._primary.connect(command_timeout_s=self._command_timeout_s)

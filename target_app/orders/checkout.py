@@ -17,7 +17,11 @@ import asyncpg
 import msgspec
 
 from target_app.instants import rfc3339
+from target_app.logs import note
+from target_app.members.allowances import take_allowances
 from target_app.orders.transitions import Change
+from target_app.pricing.rules import Name, Rules
+from target_app.pricing.terms import keep, opens_at, rules_now, terms_of
 from target_app.problems import ProblemError
 from target_app.reservations import Line, SoldOutError
 
@@ -25,13 +29,13 @@ SCOPE = "checkout"
 CURRENCY = "EUR"
 
 SITUATION = """
-SELECT now() AS at, lock.mine, sale.starts_at, sale.ends_at, k.fingerprint, k.body,
-       p.sku, p.price, s.available
+SELECT now() AS at, lock.mine, sale.starts_at, sale.ends_at, sale.paused_at, k.fingerprint, k.body,
+       sale.promotion_version, p.sku, p.price, p.limit_per_user, s.available
 FROM (SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0)) AS mine) AS lock
 LEFT JOIN sale ON sale.id = $4
 LEFT JOIN idempotency_keys k ON k.scope = $1 AND k.key = $2
 LEFT JOIN products p ON p.sku = ANY($3::text[])
-LEFT JOIN stock s ON s.sku = p.sku
+LEFT JOIN inventory s ON s.sku = p.sku
 """
 CREATE = """
 WITH kept AS (
@@ -50,6 +54,8 @@ WITH kept AS (
 ), held AS (
     INSERT INTO reservations (reservation_id, order_id, sku, qty, state, expires_at)
     SELECT $5 || '-r' || n, $5, sku, qty, 'active', $11 FROM line
+), told AS (
+    INSERT INTO outbox (order_id, status) SELECT $5, 'pending_payment' FROM kept
 )
 INSERT INTO order_events (order_id, seq, from_status, to_status, at)
 SELECT $5, 1, NULL, 'pending_payment', now() FROM kept
@@ -72,6 +78,8 @@ class Checkout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     campaign_id: str
     lines: Annotated[tuple[WantedLine, ...], msgspec.Meta(min_length=1, max_length=20)]
     channel: str | None = None
+    quote_id: str | None = None
+    coupons: Annotated[tuple[Name, ...], msgspec.Meta(max_length=20)] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,10 @@ class CheckedOut:
 
 class KeyTakenError(Exception):
     """Another checkout with this key committed a moment ago; its answer can be replayed now."""
+
+
+class GiftGoneError(KeyTakenError):
+    """Somebody took the last gift a moment ago; the order can be made without it now."""
 
 
 async def check_out(change: Change, wish: Checkout, *, key: str, hold_s: float) -> CheckedOut:
@@ -101,16 +113,20 @@ async def check_out(change: Change, wish: Checkout, *, key: str, hold_s: float) 
     stored = _stored(situation[0], fingerprint)
     if stored is not None:
         return stored
-    _refuse_outside_sale(situation[0])
+    rules = await rules_now(change.connection, change.rule_book, situation[0]["promotion_version"])
+    await _refuse_outside_sale(change, situation[0], wish=wish, rules=rules)
     prices = _prices(situation, lines)
-    order = _order(wish, lines=lines, prices=prices, at=situation[0]["at"], hold_s=hold_s)
+    at = situation[0]["at"]
+    terms = await terms_of(change.connection, rules, wish, lines=lines, at=at)
+    held = sorted((*lines, *terms.gifts))
+    order = _order(wish, lines=held, prices=prices, at=at, hold_s=hold_s) | terms.told()
     body = msgspec.json.encode(order)
     await _create(change, wish, order=order, kept=(SCOPE, key, fingerprint, body))
-    try:
-        await change.reservations.reserve(change.connection, lines)
-    except SoldOutError as error:
-        raise _sold_out(error.sku) from error
+    await _take_allowances(change, wish, situation, order_id=order["order_id"])
+    await keep(change.connection, terms, wish, order_id=order["order_id"])
+    await _reserve(change, held, gifts=terms.gifts)
     change.moves.append(("", "pending_payment"))
+    note(order_id=order["order_id"])
     return CheckedOut(body, replayed=False)
 
 
@@ -131,15 +147,21 @@ def _stored(situation: asyncpg.Record, fingerprint: str) -> CheckedOut | None:
     return CheckedOut(situation["body"], replayed=True)
 
 
-def _refuse_outside_sale(situation: asyncpg.Record) -> None:
+async def _refuse_outside_sale(
+    change: Change, situation: asyncpg.Record, *, wish: Checkout, rules: Rules | None
+) -> None:
     """Open and close by the database's clock, the only one that all replicas share."""
     at, starts_at, ends_at = situation["at"], situation["starts_at"], situation["ends_at"]
     if starts_at is None:
         raise ProblemError(404, "unknown_campaign")
     if at < starts_at:
+        starts_at = await opens_at(change.connection, rules, wish, otherwise=starts_at)
+    if at < starts_at:
         raise ProblemError(403, "not_started", details={"starts_at": rfc3339(starts_at)})
     if ends_at is not None and at >= ends_at:
         raise ProblemError(410, "campaign_ended", details={"ended_at": rfc3339(ends_at)})
+    if situation["paused_at"] is not None:
+        raise ProblemError(403, "paused")
 
 
 def _prices(situation: Sequence[asyncpg.Record], lines: Sequence[Line]) -> dict[str, int]:
@@ -156,6 +178,29 @@ def _prices(situation: Sequence[asyncpg.Record], lines: Sequence[Line]) -> dict[
     return {line.sku: offers[line.sku]["price"] for line in lines}
 
 
+async def _take_allowances(
+    change: Change, wish: Checkout, situation: Sequence[asyncpg.Record], *, order_id: str
+) -> None:
+    limits = {row["sku"]: row["limit_per_user"] for row in situation if row["limit_per_user"]}
+    if limits:
+        await take_allowances(
+            change.connection,
+            _sorted_lines(wish),
+            limits=limits,
+            user_ref=wish.customer,
+            order_id=order_id,
+        )
+
+
+async def _reserve(change: Change, held: Sequence[Line], *, gifts: Sequence[Line]) -> None:
+    try:
+        await change.reservations.reserve(change.connection, held)
+    except SoldOutError as error:
+        if error.sku in {gift.sku for gift in gifts}:
+            raise GiftGoneError from error
+        raise _sold_out(error.sku) from error
+
+
 def _sold_out(sku: str) -> ProblemError:
     return ProblemError(409, "sold_out", details={"sku": sku, "retryable": False})
 
@@ -168,14 +213,18 @@ def _order(
     at: datetime,
     hold_s: float,
 ) -> dict[str, Any]:
+    total = sum(line.qty * prices.get(line.sku, 0) for line in lines)
     return {
         "order_id": f"o_{secrets.token_hex(10)}",
         "client_ref": wish.client_ref,
         "status": "pending_payment",
         "lines": [
-            {"sku": line.sku, "qty": line.qty, "unit_price": prices[line.sku]} for line in lines
+            {"sku": line.sku, "qty": line.qty, "unit_price": prices.get(line.sku, 0)}
+            for line in lines
         ],
-        "total": sum(line.qty * prices[line.sku] for line in lines),
+        "subtotal": total,
+        "discounts": [],
+        "total": total,
         "currency": CURRENCY,
         "reservation": {"expires_at": rfc3339(at + timedelta(seconds=hold_s))},
         "server_time": rfc3339(at),

@@ -14,7 +14,21 @@ SELECT order_id, client_ref, user_ref, total, currency, created_at, updated_at, 
             ELSE status END AS status,
        (SELECT json_agg(json_build_object('sku', sku, 'qty', qty, 'unit_price', unit_price)
                         ORDER BY sku)::text
-        FROM order_lines l WHERE l.order_id = o.order_id) AS lines
+        FROM order_lines l WHERE l.order_id = o.order_id) AS lines,
+       (SELECT coalesce(json_agg(json_build_object(
+                    'payment_id', payment_id, 'state', state, 'amount', amount,
+                    'capture_method', capture_method, 'psp_ref', psp_ref)
+                ORDER BY created_at), '[]')::text
+        FROM payments p WHERE p.order_id = o.order_id) AS payments,
+       (SELECT coalesce(json_agg(json_build_object(
+                    'refund_id', refund_id, 'state', state, 'amount', amount, 'restock', restock)
+                ORDER BY created_at), '[]')::text
+        FROM refunds r WHERE r.order_id = o.order_id) AS refunds,
+       (SELECT json_agg(json_build_object(
+                    'seq', seq, 'from', from_status, 'to', to_status, 'at',
+                    to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+                ORDER BY seq)::text
+        FROM order_events e WHERE e.order_id = o.order_id) AS events
 FROM orders o WHERE {column} = $1 ORDER BY created_at LIMIT 1
 """
 BY_ID = ORDER.format(column="order_id")
@@ -39,6 +53,9 @@ async def _read(connection: Connection, query: str, name: str) -> dict[str, Any]
         "customer": row["user_ref"],
         "status": row["status"],
         "lines": msgspec.Raw(row["lines"].encode()),
+        "payments": msgspec.Raw(row["payments"].encode()),
+        "refunds": msgspec.Raw(row["refunds"].encode()),
+        "events": msgspec.Raw((row["events"] or "[]").encode()),
         "total": row["total"],
         "currency": row["currency"],
         "reservation": {"expires_at": rfc3339(row["expires_at"])},

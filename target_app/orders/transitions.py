@@ -1,19 +1,23 @@
-"""The one way to change an order: compare and set, with its event and its units."""
+"""The one way to change an order: compare and set, with its event, its message and its units."""
 
 from dataclasses import dataclass, field
 
 from target_app.database.primary import Connection
+from target_app.members.entitlements import give_back, take_again
 from target_app.orders.states import MOVES, Status, StockEffect
-from target_app.reservations import Line, Reservations
+from target_app.pricing.rule_book import RuleBook
+from target_app.reservations import Line, Reservations, SoldOutError
 
 MOVE = """
 WITH moved AS (
     UPDATE orders SET status = $3, version = version + 1, updated_at = now()
-    WHERE order_id = $1 AND status = $2 RETURNING version
+    WHERE order_id = $1 AND status = $2 RETURNING version, total
+), told AS (
+    INSERT INTO outbox (order_id, status) SELECT $1, $3 FROM moved
 )
 INSERT INTO order_events (order_id, seq, from_status, to_status, at)
 SELECT $1, version, $2, $3, now() FROM moved
-RETURNING seq
+RETURNING (SELECT total FROM moved)
 """
 END_HOLDS = """
 WITH ended AS (
@@ -21,46 +25,91 @@ WITH ended AS (
 )
 SELECT sku, sum(qty)::bigint AS qty FROM ended GROUP BY sku ORDER BY sku
 """
+LOST = ("expired", "released", "returned")
 
 
 @dataclass
 class Change:
-    """What one transaction does to orders: its connection, its strategy, the moves it made."""
+    """What one transaction does to orders: its connection, its strategy, the moves it made.
+
+    `paid_minor_units` has an amount for each order that it made paid; `rule_book` keeps what rules
+    of the sale this replica has read before.
+    """
 
     connection: Connection
     reservations: Reservations
     moves: list[tuple[str, str]] = field(default_factory=list)
+    paid_minor_units: list[int] = field(default_factory=list)
+    rule_book: RuleBook = field(default_factory=RuleBook)
 
 
-async def move(change: Change, order_id: str, *, source: Status, target: Status) -> bool:
+async def move(
+    change: Change, order_id: str, *, source: Status, target: Status, restock: bool = True
+) -> bool:
     """Move an order if it still is where the caller saw it; False if somebody was first.
+
+    Units that come back are for sale again with `restock`, else written off.
 
     Raises:
         SoldOutError: The move needs units that are no longer there; roll back.
     """
     effect = MOVES[source, target]
-    if await change.connection.fetchval(MOVE, order_id, source, target) is None:
+    total = await change.connection.fetchval(MOVE, order_id, source, target)
+    if total is None:
         return False
     change.moves.append((source, target))
-    await _apply(change, order_id, effect=effect, target=target)
+    await _apply(change, order_id, effect=effect, lapsed=target is Status.EXPIRED, restock=restock)
+    if target is Status.PAID:
+        change.paid_minor_units.append(total)
     return True
 
 
-async def _apply(change: Change, order_id: str, *, effect: StockEffect, target: Status) -> None:
+async def _apply(
+    change: Change, order_id: str, *, effect: StockEffect, lapsed: bool, restock: bool
+) -> None:
     match effect:
         case StockEffect.NONE:
-            return
+            pass
         case StockEffect.CLAIM:
-            lines = await _end_holds(change, order_id, state="claimed", held=("active",))
-            await change.reservations.claim(change.connection, lines)
+            await _claim(change, order_id)
         case StockEffect.RELEASE:
-            state = "expired" if target is Status.EXPIRED else "released"
-            lines = await _end_holds(change, order_id, state=state, held=("active",))
-            await change.reservations.release(change.connection, lines)
+            state = "expired" if lapsed else "released"
+            await _release(change, order_id, state=state)
         case StockEffect.RETAKE:
-            held = ("expired", "released")
-            lines = await _end_holds(change, order_id, state="claimed", held=held)
-            await change.reservations.retake(change.connection, lines)
+            await _retake(change, order_id)
+        case StockEffect.RETURN:
+            await _return(change, order_id, restock=restock)
+        case StockEffect.SETTLE:
+            await _claim(change, order_id)
+            await _retake(change, order_id)
+        case StockEffect.FREE:
+            await _release(change, order_id, state="released")
+            await _return(change, order_id, restock=restock)
+
+
+async def _claim(change: Change, order_id: str) -> None:
+    lines = await _end_holds(change, order_id, state="claimed", held=("active",))
+    await change.reservations.claim(change.connection, lines)
+
+
+async def _release(change: Change, order_id: str, *, state: str) -> None:
+    lines = await _end_holds(change, order_id, state=state, held=("active",))
+    await give_back(change.connection, order_id)
+    await change.reservations.release(change.connection, lines)
+
+
+async def _retake(change: Change, order_id: str) -> None:
+    lines = await _end_holds(change, order_id, state="claimed", held=LOST)
+    if not await take_again(change.connection, order_id):
+        raise SoldOutError(lines[0].sku)
+    await change.reservations.retake(change.connection, lines)
+
+
+async def _return(change: Change, order_id: str, *, restock: bool) -> None:
+    lines = await _end_holds(change, order_id, state="returned", held=("claimed",))
+    await give_back(change.connection, order_id)
+    act = change.reservations.take_back if restock else change.reservations.write_off
+    await act(change.connection, lines)
 
 
 async def _end_holds(

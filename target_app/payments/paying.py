@@ -1,17 +1,18 @@
-"""Paying an order: the intent first, then the provider without any connection held, then its word.
+"""Intents to pay: recorded before the provider is asked, and what an earlier one implies.
 
 The payments table doubles as the store of idempotency keys: a repeated request finds its own
 attempt and is told where that stands now.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import asyncpg
 import msgspec
 
-from target_app.orders.states import Status
+from target_app.orders.states import OWING, Status
 from target_app.orders.transitions import Change, move
-from target_app.payments.provider_client import Charge
+from target_app.payments.findings import Charge
 from target_app.problems import ProblemError
 
 FIRST_QUERY_S = 1.5
@@ -24,27 +25,31 @@ FROM orders WHERE order_id = $1 FOR UPDATE
 # A statement of its own: one that waited for the order's lock still sees the payments of before.
 ATTEMPTS = """
 SELECT count(*) AS number,
-       max(method) FILTER (WHERE request_key = $2) AS earlier_method,
+       max(method || ' ' || capture_method) FILTER (WHERE request_key = $2) AS earlier_method,
        max(state) FILTER (WHERE request_key = $2) AS earlier_state
 FROM payments WHERE order_id = $1
 """
 INTEND = """
 INSERT INTO payments (payment_id, order_id, request_key, method, psp_key, state, amount,
-                      created_at, next_query_at)
-VALUES ($1, $2, $3, $4, $5, 'processing', $6, now(), now() + $7 * interval '1 second')
+                      created_at, next_query_at, capture_method)
+VALUES ($1, $2, $3, $4, $5, 'processing', $6, now(), now() + $7 * interval '1 second', $8)
 """
 REFUSED = {
     Status.EXPIRED: "order_expired",
     Status.CANCELLED: "order_cancelled",
     Status.REFUND_PENDING: "order_refunded",
     Status.REFUNDED: "order_refunded",
+    Status.REVIEW: "order_in_review",
 }
+
+ProviderKey = Callable[[str, int], str]
 
 
 class Payment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a payment."""
+    """The body of a payment: taken at once, or set aside until it is captured."""
 
     method: str
+    capture_method: Literal["automatic", "manual"] = "automatic"
 
 
 class PaymentAnswer(msgspec.Struct, frozen=True):
@@ -55,7 +60,9 @@ class PaymentAnswer(msgspec.Struct, frozen=True):
     replayed: bool = False
 
 
-async def intend(change: Change, *, order_id: str, key: str, method: str) -> Charge | PaymentAnswer:
+async def intend(
+    change: Change, payment: Payment, *, order_id: str, key: str, provider_key: ProviderKey
+) -> Charge | PaymentAnswer:
     """Record the intent to charge, or answer right away where there is nothing to charge.
 
     Raises:
@@ -66,15 +73,30 @@ async def intend(change: Change, *, order_id: str, key: str, method: str) -> Cha
         raise ProblemError(404, "unknown_order")
     attempts = await change.connection.fetchrow(ATTEMPTS, order_id, key)
     assert attempts is not None
-    standing = _standing(order, attempts, method)
+    standing = _standing(order, attempts, f"{payment.method} {payment.capture_method}")
     if standing is not None:
         return standing
-    psp_key = f"order:{order_id}:pay:{attempts['number'] + 1}"
+    psp_key = provider_key(order_id, attempts["number"] + 1)
     await change.connection.execute(
-        INTEND, f"p_{psp_key}", order_id, key, method, psp_key, order["total"], FIRST_QUERY_S
+        INTEND,
+        f"p_{psp_key}",
+        order_id,
+        key,
+        payment.method,
+        psp_key,
+        order["total"],
+        FIRST_QUERY_S,
+        payment.capture_method,
     )
     await move(change, order_id, source=Status.PENDING_PAYMENT, target=Status.PAYMENT_PROCESSING)
-    return Charge(order_id, psp_key, order["total"], order["currency"], method)
+    return Charge(
+        order_id,
+        psp_key,
+        order["total"],
+        order["currency"],
+        payment.method,
+        payment.capture_method,
+    )
 
 
 def _standing(order: asyncpg.Record, attempts: asyncpg.Record, method: str) -> PaymentAnswer | None:
@@ -84,9 +106,15 @@ def _standing(order: asyncpg.Record, attempts: asyncpg.Record, method: str) -> P
         raise ProblemError(422, "key_mismatch")
     if attempts["earlier_state"] == "declined":
         raise ProblemError(402, "card_declined", headers={"Idempotent-Replayed": "true"})
+    return _by_status(order, repeated=repeated)
+
+
+def _by_status(order: asyncpg.Record, *, repeated: bool) -> PaymentAnswer | None:
     status = Status(order["status"])
-    if status is Status.PAID:
+    if status in OWING:
         return paid(order["order_id"], order["total"], replayed=repeated)
+    if status is Status.AUTHORIZED:
+        return authorized(order["order_id"], order["total"], replayed=repeated)
     if status is Status.PAYMENT_PROCESSING:
         if not repeated:
             raise ProblemError(409, "payment_in_progress")
@@ -100,6 +128,11 @@ def _standing(order: asyncpg.Record, attempts: asyncpg.Record, method: str) -> P
 
 def paid(order_id: str, amount: int, *, replayed: bool = False) -> PaymentAnswer:
     return PaymentAnswer(200, {"order_id": order_id, "status": "paid", "amount": amount}, replayed)
+
+
+def authorized(order_id: str, amount: int, *, replayed: bool = False) -> PaymentAnswer:
+    body = {"order_id": order_id, "status": "authorized", "amount": amount}
+    return PaymentAnswer(200, body, replayed)
 
 
 def processing(order_id: str, *, replayed: bool = False) -> PaymentAnswer:

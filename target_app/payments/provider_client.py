@@ -1,76 +1,80 @@
-"""The shop's side of the payment provider: what is asked, and how little an error tells.
+"""The shop's side of the payment provider: what is asked, within which limits.
 
-Only an answer is an answer. A timeout, a reset or a 5xx may have happened before or after the
-charge, so it is `Unknown`, never "failed".
+Each kind of call has a bulkhead, so that however many charges hang, a query still gets through.
+New charges also pass a breaker: a provider that keeps silent is left alone for a while, and the
+intents that wait are charged by the reconciliation.
 """
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+import time
+from typing import Any
 
 import httpx
 
 from target_app.metrics import Metrics
+from target_app.payments.breaker import Breaker
+from target_app.payments.bulkhead import Bulkhead, BulkheadFullError
+from target_app.payments.findings import (
+    Authorized,
+    Captured,
+    Charge,
+    ChargeFinding,
+    Closed,
+    Declined,
+    Finding,
+    NeverSeen,
+    Refused,
+    Unknown,
+    finding_of,
+)
 
-CALLS_AT_ONCE = {"charge": 200, "find": 40, "refund": 10}
-"""Bulkheads: however many charges hang, a query still gets through."""
+__all__ = [
+    "CONNECTIONS",
+    "Authorized",
+    "Captured",
+    "Charge",
+    "ChargeFinding",
+    "Closed",
+    "Declined",
+    "Finding",
+    "NeverSeen",
+    "ProviderClient",
+    "Refused",
+    "Unknown",
+]
+
+CALLS_AT_ONCE = {"charge": 200, "find": 40, "capture": 40, "cancel": 40, "refund": 10}
+"""Places in each call's bulkhead."""
 
 CONNECTIONS = httpx.Limits(
     max_connections=sum(CALLS_AT_ONCE.values()), max_keepalive_connections=50
 )
-
-
-@dataclass(frozen=True)
-class Captured:
-    """The provider has the money."""
-
-    psp_ref: str
-    amount: int
-
-
-@dataclass(frozen=True)
-class Declined:
-    """The provider refused, for good."""
-
-    psp_ref: str
-
-
-@dataclass(frozen=True)
-class NeverSeen:
-    """The provider knows of no such charge, at this moment: one may still be on its way."""
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """Nobody can say."""
-
-    why: str
-
-
-Finding: TypeAlias = "Captured | Declined | NeverSeen | Unknown"
-
-
-@dataclass(frozen=True)
-class Charge:
-    """A charge to make: the same `psp_key` can take money only once."""
-
-    order_id: str
-    psp_key: str
-    amount: int
-    currency: str
-    method: str
+DEFINITE = frozenset({402, 404, 409, 410})
+"""Statuses that say no, as against those that say nothing."""
+DECLINED = "card_declined"
 
 
 class ProviderClient:
     """Asks the payment provider, with a deadline for each call as a whole."""
 
-    def __init__(self, http: httpx.AsyncClient, *, timeout_s: float, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        timeout_s: float,
+        metrics: Metrics,
+        breaker: Breaker | None = None,
+    ) -> None:
         self._http = http
         self._timeout_s = timeout_s
         self._metrics = metrics
-        self._gates = {call: asyncio.Semaphore(n) for call, n in CALLS_AT_ONCE.items()}
+        self._bulkheads = {call: Bulkhead(places) for call, places in CALLS_AT_ONCE.items()}
+        self.breaker = breaker or Breaker(time.monotonic)
 
-    async def charge(self, charge: Charge) -> Captured | Declined | Unknown:
+    async def charge(self, charge: Charge) -> ChargeFinding:
+        """Make a charge, or set it aside with `capture_method` manual."""
+        if not self.breaker.admits():
+            return self._unknown("charge", "breaker open")
         body = {
             "merchant_ref": charge.order_id,
             "amount": charge.amount,
@@ -78,40 +82,88 @@ class ProviderClient:
             "method": charge.method,
             "confirm": True,
         }
-        answer = await self._call(
-            "charge", "/psp/intents", json=body, headers={"Idempotency-Key": charge.psp_key}
-        )
-        return answer if isinstance(answer, Unknown) else _finding(answer)
+        if charge.capture_method != "automatic":
+            body["capture_method"] = charge.capture_method
+        answer = await self._call("charge", "/psp/intents", json=body, key=charge.psp_key)
+        if isinstance(answer, Unknown):
+            self.breaker.failed()
+        else:
+            self.breaker.answered()
+        return _charged(answer)
 
     async def find(self, *, order_id: str, psp_key: str) -> Finding:
         """Ask what became of a charge."""
         answer = await self._call("find", "/psp/intents", params={"merchant_ref": order_id})
         if isinstance(answer, Unknown):
             return answer
+        if isinstance(answer, Refused):
+            return Unknown(answer.code)
         ours = [intent for intent in answer["intents"] if intent["psp_key"] == psp_key]
-        return _finding(ours[0]) if ours else NeverSeen()
+        return finding_of(ours[0]) if ours else NeverSeen()
 
-    async def refund(self, *, psp_ref: str, psp_key: str, amount: int) -> bool:
-        """Give the money of a charge back; True once the provider confirms it."""
+    async def forestall(self, charge: Charge) -> str | None:
+        """Take a charge's key without confirming it, so that one still on its way finds it taken.
+
+        Returns:
+            What the provider calls it, to be cancelled; None without an answer.
+        """
+        body = {
+            "merchant_ref": charge.order_id,
+            "amount": charge.amount,
+            "currency": charge.currency,
+            "method": charge.method,
+            "confirm": False,
+        }
+        answer = await self._call("cancel", "/psp/intents", json=body, key=charge.psp_key)
+        return str(answer["id"]) if isinstance(answer, dict) else None
+
+    async def capture(self, *, psp_ref: str, psp_key: str, amount: int) -> ChargeFinding | Refused:
+        """Take the money that was set aside; refused once it no longer is."""
+        answer = await self._call(
+            "capture",
+            f"/psp/intents/{psp_ref}/capture",
+            json={"amount": amount},
+            key=f"{psp_key}:capture",
+        )
+        return answer if isinstance(answer, Refused) else _charged(answer)
+
+    async def cancel(self, *, psp_ref: str, psp_key: str) -> ChargeFinding | Refused:
+        """Close a charge that has not been captured; refused once it has."""
+        answer = await self._call(
+            "cancel", f"/psp/intents/{psp_ref}/cancel", json={}, key=f"{psp_key}:cancel"
+        )
+        return answer if isinstance(answer, Refused) else _charged(answer)
+
+    async def refund(self, *, psp_ref: str, psp_key: str, amount: int) -> Refused | Unknown | None:
+        """Give money of a charge back; None once the provider confirms it."""
         answer = await self._call(
             "refund",
             "/psp/refunds",
             json={"intent_id": psp_ref, "amount": amount},
-            headers={"Idempotency-Key": f"{psp_key}:refund"},
+            key=f"{psp_key}:refund",
         )
-        return not isinstance(answer, Unknown)
+        return None if isinstance(answer, dict) else answer
 
-    async def _call(self, call: str, path: str, **request: Any) -> dict[str, Any] | Unknown:
-        """Return the body of a 200; anything else leaves us where we were."""
+    async def _call(
+        self, call: str, path: str, *, key: str | None = None, **request: Any
+    ) -> dict[str, Any] | Refused | Unknown:
+        """Return the body of a 200 or a definite no; anything else leaves us where we were."""
         method = "POST" if "json" in request else "GET"
+        headers = {"Idempotency-Key": key} if key else None
         try:
-            async with asyncio.timeout(self._timeout_s), self._gates[call]:
-                response = await self._http.request(method, path, **request)
+            with self._bulkheads[call].place():
+                async with asyncio.timeout(self._timeout_s):
+                    response = await self._http.request(method, path, headers=headers, **request)
+        except BulkheadFullError:
+            return self._unknown(call, "bulkhead full")
         except (TimeoutError, httpx.TimeoutException):
             self._metrics.provider_timeouts.inc()
             return self._unknown(call, "timeout")
         except httpx.TransportError as error:
             return self._unknown(call, type(error).__name__)
+        if response.status_code in DEFINITE:
+            self._metrics.provider_calls.labels(call, "refused").inc()
+            return Refused(_code(response))
         if response.status_code != 200:
             return self._unknown(call, f"status {response.status_code}")
         self._metrics.provider_calls.labels(call, "answered").inc()
@@ -123,9 +175,17 @@ class ProviderClient:
         return Unknown(why)
 
 
-def _finding(intent: dict[str, Any]) -> Captured | Declined | Unknown:
-    if intent["status"] == "succeeded" and intent["captured"]:
-        return Captured(intent["id"], intent["amount"])
-    if intent["status"] == "declined":
-        return Declined(intent["id"])
-    return Unknown(f"status {intent['status']}")
+def _charged(answer: dict[str, Any] | Refused | Unknown) -> ChargeFinding:
+    """Read the answer to a charge; a no to the request is no word on an earlier one."""
+    if isinstance(answer, Refused):
+        return Declined("") if answer.code == DECLINED else Unknown(answer.code)
+    return answer if isinstance(answer, Unknown) else finding_of(answer)
+
+
+def _code(response: httpx.Response) -> str:
+    if response.status_code == 402:
+        return DECLINED
+    try:
+        return str(response.json()["code"])
+    except (ValueError, KeyError, TypeError):
+        return f"status {response.status_code}"

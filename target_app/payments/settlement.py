@@ -6,9 +6,12 @@ has its effect, the others find it done.
 
 from target_app.orders.states import OnCapture, Status, on_capture
 from target_app.orders.transitions import Change, move
-from target_app.payments.provider_client import Captured, Declined
+from target_app.payments.findings import Authorized, Captured, Declined
 from target_app.reservations import SoldOutError
 
+ORDER = """
+SELECT status, total, expires_at <= now() AS lapsed FROM orders WHERE order_id = $1 FOR UPDATE
+"""
 BOOK_CAPTURE = """
 INSERT INTO payments (payment_id, order_id, method, psp_key, psp_ref, state, amount,
                       created_at, next_query_at)
@@ -17,13 +20,27 @@ ON CONFLICT (psp_key) DO UPDATE SET state = 'captured', psp_ref = $4, amount = $
     WHERE payments.state NOT IN ('captured', 'refunded')
 RETURNING payment_id
 """
+BOOK_AUTHORIZATION = """
+INSERT INTO payments (payment_id, order_id, method, psp_key, psp_ref, state, amount,
+                      created_at, next_query_at, capture_method)
+VALUES ($1, $2, 'unknown', $3, $4, $6, $5, now(), now(), 'manual')
+ON CONFLICT (psp_key) DO UPDATE SET state = $6, psp_ref = $4, amount = $5, next_query_at = now()
+    WHERE payments.state IN ('created', 'processing')
+RETURNING payment_id
+"""
 BOOK_DECLINE = """
 UPDATE payments SET state = 'declined', psp_ref = $2
 WHERE psp_key = $1 AND state IN ('created', 'processing') RETURNING order_id
 """
-REFUND_LATER = "UPDATE payments SET refund_due = true, next_query_at = now() WHERE psp_key = $1"
-BOOK_REFUND = """
-UPDATE payments SET state = 'refunded' WHERE psp_key = $1 AND state = 'captured' RETURNING order_id
+BOOK_CLOSED = """
+UPDATE payments SET state = 'voided' WHERE psp_key = $1
+AND state IN ('created', 'processing', 'authorized', 'capturing', 'voiding') RETURNING order_id
+"""
+REFUND_LATER = """
+INSERT INTO refunds (refund_id, order_id, psp_key, amount, restock, state, next_try_at, created_at)
+SELECT psp_key || ':refund', order_id, psp_key, amount, false, 'pending', now(), now()
+FROM payments WHERE psp_key = $1 AND amount > 0
+ON CONFLICT DO NOTHING
 """
 
 
@@ -36,9 +53,7 @@ async def book_capture(
     is for people to look at.
     """
     connection = change.connection
-    order = await connection.fetchrow(
-        "SELECT status, total FROM orders WHERE order_id = $1 FOR UPDATE", order_id
-    )
+    order = await connection.fetchrow(ORDER, order_id)
     if order is None:
         return None
     status = Status(order["status"])
@@ -69,10 +84,17 @@ async def _follow_up(
             await move(change, order_id, source=status, target=target)
         case OnCapture.REFUND:
             await change.connection.execute(REFUND_LATER, psp_key)
-            if status is Status.PAYMENT_PROCESSING:
-                target = Status.PENDING_PAYMENT
+            target = WITHOUT_MONEY.get(status, status)
+            if target is not status:
                 await move(change, order_id, source=status, target=target)
     return target
+
+
+WITHOUT_MONEY = {
+    Status.PAYMENT_PROCESSING: Status.PENDING_PAYMENT,
+    Status.AUTHORIZED: Status.CANCELLED,
+}
+"""Where an order goes whose money came to something other than its price."""
 
 
 async def _retaken(change: Change, order_id: str, *, source: Status) -> bool:
@@ -86,6 +108,33 @@ async def _retaken(change: Change, order_id: str, *, source: Status) -> bool:
         return False
 
 
+async def book_authorization(
+    change: Change, *, order_id: str, psp_key: str, authorization: Authorized
+) -> Status | None:
+    """Record that the money is set aside; where nothing can be bought with it, let go of it."""
+    order = await change.connection.fetchrow(ORDER, order_id)
+    if order is None:
+        return None
+    status = Status(order["status"])
+    waiting = status in {Status.PENDING_PAYMENT, Status.PAYMENT_PROCESSING}
+    wanted = waiting and authorization.amount == order["total"]
+    booked = await change.connection.fetchval(
+        BOOK_AUTHORIZATION,
+        f"p_{psp_key}",
+        order_id,
+        psp_key,
+        authorization.psp_ref,
+        authorization.amount,
+        "authorized" if wanted else "voiding",
+    )
+    if booked is None:
+        return status
+    target = Status.AUTHORIZED if wanted else WITHOUT_MONEY.get(status, status)
+    if target is not status:
+        await move(change, order_id, source=status, target=target)
+    return target
+
+
 async def book_decline(change: Change, *, psp_key: str, decline: Declined) -> None:
     order_id = await change.connection.fetchval(BOOK_DECLINE, psp_key, decline.psp_ref)
     if order_id is not None:
@@ -94,7 +143,17 @@ async def book_decline(change: Change, *, psp_key: str, decline: Declined) -> No
         )
 
 
-async def book_refund(change: Change, *, psp_key: str) -> None:
-    order_id = await change.connection.fetchval(BOOK_REFUND, psp_key)
-    if order_id is not None:
-        await move(change, order_id, source=Status.REFUND_PENDING, target=Status.REFUNDED)
+async def book_closed(change: Change, *, order_id: str, psp_key: str) -> Status | None:
+    """Record that this charge never will take money; the order's units are free once it lapsed."""
+    order = await change.connection.fetchrow(ORDER, order_id)
+    if order is None or await change.connection.fetchval(BOOK_CLOSED, psp_key) is None:
+        return None
+    status = Status(order["status"])
+    target = status
+    if status is Status.PAYMENT_PROCESSING:
+        target = Status.EXPIRED if order["lapsed"] else Status.PENDING_PAYMENT
+    elif status is Status.AUTHORIZED:
+        target = Status.CANCELLED
+    if target is not status:
+        await move(change, order_id, source=status, target=target)
+    return target

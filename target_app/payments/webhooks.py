@@ -1,11 +1,16 @@
 """Events from the provider: believed only when signed, and with effect only once."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from target_app.payments.provider_client import Captured
-from target_app.payments.settlement import book_capture
-from target_app.shop import Shop
+from target_app.payments.findings import Captured
+from target_app.payments.steps import Step
 
+if TYPE_CHECKING:
+    from target_app.shop import Shop
+
+CAPTURED = "payment.succeeded"
 REMEMBER = """
 INSERT INTO webhook_events (event_id, order_id, deliveries, applied)
 VALUES ($1, $2, 1, EXISTS (
@@ -13,6 +18,10 @@ VALUES ($1, $2, 1, EXISTS (
 ))
 ON CONFLICT (event_id) DO UPDATE SET deliveries = webhook_events.deliveries + 1
 RETURNING deliveries, applied
+"""
+ASK_NOW = """
+UPDATE payments SET next_query_at = now()
+WHERE psp_key = $1 AND state IN ('created', 'processing', 'capturing', 'voiding')
 """
 APPLIED = "UPDATE webhook_events SET applied = true WHERE event_id = $1"
 
@@ -28,24 +37,28 @@ class ProviderEvent(msgspec.Struct, frozen=True):
     amount: int
 
 
-async def accept(shop: Shop, event: ProviderEvent) -> bool:
+async def accept(shop: "Shop", event: ProviderEvent) -> bool:
     """Apply `event` unless its news is booked already; False if it was delivered before.
 
     Mostly the provider's reply was quicker, and then nothing but a note is written. An event about
-    an order that is not here stays unapplied, for people to look at.
+    an order that is not here stays unapplied, for people to look at. Other news comes late and out
+    of order too often to be acted upon: it only makes the reconciliation ask at once.
     """
     async with shop.database.connection() as connection:
         known = await connection.fetchrow(REMEMBER, event.id, event.merchant_ref, event.psp_key)
+        if event.type != CAPTURED:
+            await connection.execute(ASK_NOW, event.psp_key)
     assert known is not None
-    if event.type == "payment.succeeded" and not known["applied"]:
+    shop.step(Step.EVENT_REMEMBERED)
+    if event.type == CAPTURED and not known["applied"]:
         await _apply(shop, event)
     return bool(known["deliveries"] == 1)
 
 
-async def _apply(shop: Shop, event: ProviderEvent) -> None:
+async def _apply(shop: "Shop", event: ProviderEvent) -> None:
     async with shop.change() as change:
         capture = Captured(event.intent_id, event.amount)
-        status = await book_capture(
+        status = await shop.acts.book_capture(
             change, order_id=event.merchant_ref, psp_key=event.psp_key, capture=capture
         )
         if status is not None:

@@ -1,139 +1,136 @@
-"""The provider's HTTP face: charges, queries, refunds, the book, and its behaviour."""
+"""The provider's HTTP face: charges, queries, refunds, events, the book, and its behaviour."""
 
-import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from target_app.problems import ProblemError, answer_problems, parse, reply
-from target_app.provider.announcing import Announcer
-from target_app.provider.behaviour import Behaviour, Mode, mode_for
-from target_app.provider.book import Book, Entry, KeyMismatchError, NotRefundableError
+from target_app.problems import ProblemError, answer_problems, parse, problem, reply
+from target_app.provider.answering import answer, read, simulator_of, turned_away
+from target_app.provider.behaviour import Behaviour, Call
+from target_app.provider.conduct import Asked
+from target_app.provider.intents import Capture, Intent, Refund, public_intent
+from target_app.provider.refusals import RefusedError
+from target_app.provider.settlement import as_csv, settlement, told
+from target_app.provider.simulator import Simulator, shown
 
-SILENCE_S = 60.0
-"""How long a charge that is never answered keeps its connection."""
+__all__ = ["Simulator", "create_provider_app"]
+
+DAY = r"^\d{4}-\d{2}-\d{2}$"
 
 router = APIRouter()
-
-
-class Intent(msgspec.Struct, frozen=True):
-    """The body of a charge."""
-
-    merchant_ref: str
-    amount: Annotated[int, msgspec.Meta(ge=0)]
-    currency: str
-    method: str
-    confirm: bool
-
-
-class Refund(msgspec.Struct, frozen=True):
-    """The body of a refund."""
-
-    intent_id: str
-    amount: Annotated[int, msgspec.Meta(ge=1)]
-
-
-class Simulator:
-    """A provider: its book, its voice, and how it behaves since when."""
-
-    def __init__(self, book: Book, announcer: Announcer) -> None:
-        self.book = book
-        self.announcer = announcer
-        self._charges_since = 0
-        self._behaviour = Behaviour()
-
-    @property
-    def behaviour(self) -> Behaviour:
-        return self._behaviour
-
-    def behave(self, behaviour: Behaviour) -> None:
-        self._behaviour = behaviour
-        self._charges_since = 0
-
-    def charge(self, key: str, intent: Intent) -> tuple[Entry, Mode]:
-        """Book a charge and say what its caller meets. A repeated one is answered normally."""
-        entry = self.book.charge(
-            key=key,
-            merchant_ref=intent.merchant_ref,
-            amount=intent.amount,
-            currency=intent.currency,
-            method=intent.method,
-        )
-        if not entry.fresh:
-            return entry, Mode.NORMAL
-        mode = mode_for(self._behaviour, key=key, charges_before=self._charges_since)
-        self._charges_since += 1
-        return entry, mode
 
 
 def create_provider_app(simulator: Simulator) -> FastAPI:
     app = FastAPI(title="Doorbuster payment provider simulator")
     app.state.simulator = simulator
     app.include_router(router)
+    app.add_exception_handler(RefusedError, _refused)
     answer_problems(app)
     return app
 
 
 @router.post("/psp/intents")
 async def charge(request: Request) -> Response:
-    simulator = _simulator(request)
-    key = _key(request)
+    asked = Asked(Call.CHARGE, _key(request))
     intent = parse(await request.body(), Intent)
-    try:
-        entry, mode = simulator.charge(key, intent)
-    except KeyMismatchError as error:
-        raise ProblemError(422, "key_mismatch") from error
-    if mode is Mode.TIMEOUT_AFTER_CAPTURE:
-        return await _silence(request)
-    if mode is Mode.SLOW:
-        await asyncio.sleep(simulator.behaviour.delay_s)
-    if entry.fresh and entry.values["state"] == "captured":
-        simulator.announcer.announce(entry.values)
-    return reply(_public(entry.values))
+    return await answer(request, asked, lambda: simulator_of(request).charge(intent, asked))
+
+
+@router.post("/psp/intents/{charge_id}/confirm")
+async def confirm(request: Request, charge_id: str) -> Response:
+    asked = _asked(request, Call.CONFIRM, charge_id)
+    return await answer(request, asked, lambda: simulator_of(request).confirm(charge_id, asked))
+
+
+@router.post("/psp/intents/{charge_id}/capture")
+async def capture(request: Request, charge_id: str) -> Response:
+    asked = _asked(request, Call.CAPTURE, charge_id)
+    wanted = parse(await request.body() or b"{}", Capture)
+    return await answer(
+        request, asked, lambda: simulator_of(request).capture(charge_id, wanted, asked)
+    )
+
+
+@router.post("/psp/intents/{charge_id}/cancel")
+async def cancel(request: Request, charge_id: str) -> Response:
+    asked = _asked(request, Call.CANCEL, charge_id)
+    return await answer(request, asked, lambda: simulator_of(request).cancel(charge_id))
+
+
+@router.get("/psp/intents/{charge_id}")
+async def show(request: Request, charge_id: str) -> Response:
+    book = simulator_of(request).book
+    asked = Asked(Call.QUERY, charge_id)
+    return await read(request, asked, lambda: public_intent(book.find(charge_id)))
 
 
 @router.get("/psp/intents")
 async def find(request: Request, merchant_ref: str) -> Response:
-    charges = _simulator(request).book.charges_of(merchant_ref)
-    return reply({"intents": [_public(charge) for charge in charges]})
+    book = simulator_of(request).book
+    return await read(
+        request,
+        Asked(Call.QUERY, merchant_ref),
+        lambda: {"intents": [public_intent(charge) for charge in book.charges_of(merchant_ref)]},
+    )
 
 
 @router.post("/psp/refunds")
 async def refund(request: Request) -> Response:
+    asked = Asked(Call.REFUND, _key(request))
     wanted = parse(await request.body(), Refund)
-    try:
-        entry = _simulator(request).book.refund(
-            key=_key(request), charge_id=wanted.intent_id, amount=wanted.amount
-        )
-    except KeyMismatchError as error:
-        raise ProblemError(422, "key_mismatch") from error
-    except NotRefundableError as error:
-        raise ProblemError(409, "not_refundable") from error
-    values = entry.values
-    return reply(
-        {"id": values["refund_id"], "intent_id": values["charge_id"], "amount": values["amount"]}
+    return await answer(request, asked, lambda: simulator_of(request).refund(wanted, asked))
+
+
+@router.get("/psp/events")
+async def events(
+    request: Request,
+    delivered: bool | None = None,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 500,
+) -> Response:
+    """List events, the oldest first; `after` is the id of the last one that is known."""
+    log = simulator_of(request).events
+    return await read(
+        request,
+        Asked(Call.QUERY, f"events after {after}"),
+        lambda: {"events": list(log.listed(delivered=delivered, after=after, limit=limit))},
     )
+
+
+@router.get("/psp/settlement")
+async def settled(request: Request, day: Annotated[str, Query(pattern=DAY)]) -> Response:
+    refusal = await turned_away(request, Asked(Call.QUERY, f"settlement of {day}"))
+    if refusal is not None:
+        return refusal
+    simulator = simulator_of(request)
+    lines = told(settlement(simulator.book.database, day), simulator.conduct.behaviours)
+    return Response(as_csv(lines), media_type="text/csv")
 
 
 @router.get("/psp/_sim")
 async def behaviour(request: Request) -> Response:
-    return reply(_simulator(request).behaviour)
+    return reply(shown(simulator_of(request).behaviours))
 
 
 @router.put("/psp/_sim")
 async def behave(request: Request) -> Response:
-    simulator = _simulator(request)
-    simulator.behave(parse(await request.body(), Behaviour))
-    return reply(simulator.behaviour)
+    """Set one behaviour, or a list of them that hold at the same time."""
+    simulator = simulator_of(request)
+    body = await request.body()
+    # Told apart by hand: a union would not say which field of which form was wrong.
+    if body.lstrip().startswith(b"["):
+        simulator.behave(parse(body, tuple[Behaviour, ...]))
+    else:
+        simulator.behave(parse(body, Behaviour))
+    return reply(shown(simulator.behaviours))
 
 
 @router.get("/psp/book")
 async def book(request: Request) -> Response:
-    rows = list(_simulator(request).book.lines())
+    rows = list(simulator_of(request).book.lines())
     return StreamingResponse(_ndjson(rows), media_type="application/x-ndjson")
 
 
@@ -147,31 +144,9 @@ def _ndjson(rows: list[dict[str, Any]]) -> Iterator[bytes]:
         yield msgspec.json.encode(row) + b"\n"
 
 
-async def _silence(request: Request) -> Response:
-    """Wait until the caller hangs up; what a caller who never does gets is of no interest."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(SILENCE_S):
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-    return Response(status_code=504)
-
-
-def _public(charge: dict[str, Any]) -> dict[str, Any]:
-    captured = charge["state"] == "captured"
-    return {
-        "id": charge["charge_id"],
-        "merchant_ref": charge["merchant_ref"],
-        "psp_key": charge["psp_key"],
-        "status": "succeeded" if captured else "declined",
-        "amount": charge["amount"],
-        "currency": charge["currency"],
-        "captured": captured,
-    }
-
-
-def _simulator(request: Request) -> Simulator:
-    simulator: Simulator = request.app.state.simulator
-    return simulator
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusedError)
+    return problem(ProblemError(error.status, error.code, details={"detail": str(error)}))
 
 
 def _key(request: Request) -> str:
@@ -179,3 +154,8 @@ def _key(request: Request) -> str:
     if not key:
         raise ProblemError(400, "key_missing")
     return key
+
+
+def _asked(request: Request, call: Call, charge_id: str) -> Asked:
+    """Name a call on a charge: it happens at most once, so it needs no key of its own."""
+    return Asked(call, request.headers.get("idempotency-key") or charge_id)

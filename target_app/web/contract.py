@@ -37,4 +37,8 @@ def _inline(schema: Any, components: dict[str, Any]) -> Any:
         return schema
     if "$ref" in schema:
         return _inline(components[schema["$ref"].rpartition("/")[2]], components)
-    return {name: _inline(part, components) for name, part in schema.items()}
+    return {
+        name: _inline(part, components)
+        for name, part in schema.items()
+        if name != "discriminator"  # it names components too; the parts' constant tags say as much
+    }

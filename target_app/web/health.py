@@ -3,13 +3,11 @@
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from target_app.database.pool import UnavailableError
 from target_app.problems import reply
+from target_app.readiness import breaker_is_closed, database_takes_writes, look_into, redis_answers
 from target_app.web.requests import shop_of
 
 router = APIRouter(tags=["health"])
-
-WRITABLE = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
 
 
 @router.get("/healthz")
@@ -19,18 +17,22 @@ async def alive(request: Request) -> Response:
 
 @router.get("/readyz", responses={503: {"description": "The checks that fail"}})
 async def ready(request: Request) -> Response:
-    try:
-        async with shop_of(request).database.connection() as connection:
-            writable = await connection.fetchval(WRITABLE)
-    except UnavailableError as error:
-        return _not_ready(str(error))
-    return reply({"status": "ready", "failing": {}}) if writable else _not_ready("read-only")
+    """Tell whether to send shoppers here; on the way out the answer is no, without a look."""
+    if request.app.state.drain.begun:
+        return reply({"status": "not ready", "failing": {"draining": "stopping"}}, status=503)
+    shop = shop_of(request)
+    wanted = {"payments": breaker_is_closed(lambda: shop.provider.breaker)}
+    if shop.redis is not None:
+        wanted["redis"] = redis_answers(shop.redis)
+    needed = {"database": database_takes_writes(shop.database)}
+    found = await look_into(needed=needed, wanted=wanted)
+    status = "not ready" if found.failing else "ready"
+    body = {"status": status, "failing": found.failing, "degraded": found.degraded}
+    return reply(body, status=503 if found.failing else 200)
 
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    return Response(shop_of(request).metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
-
-
-def _not_ready(why: str) -> Response:
-    return reply({"status": "not ready", "failing": {"database": why}}, status=503)
+    shop = shop_of(request)
+    await request.app.state.books.refresh(shop.database)
+    return Response(shop.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -28,8 +28,21 @@ TABLES: dict[str, tuple[str, str]] = {
         "payment_id",
     ),
     "order_events": ("order_id, seq, from_status, to_status, at", "order_id, seq"),
+    "alerts": ("sku, at, available", "sku"),
+    "promotions": ("version, promotion_id, kind, rule", "version, promotion_id"),
+    "coupons": ("code, rule, usage_limit, per_user_limit, claimed", "code"),
+    "coupon_claims": ("code, user_ref, claimed, used, claimed_at", "code, user_ref"),
+    "coupon_uses": ("order_id, code, user_ref, state", "order_id, code"),
+    "order_pricing": (
+        "order_id, quote_id, promotion_version, tier, coupons, subtotal, priced_at",
+        "order_id",
+    ),
+    "order_discounts": ("order_id, rule, sku, step, amount", "order_id, rule, sku"),
 }
 """Columns and order of each table in the export."""
+
+RELATIONS = {"stock": "inventory"}
+"""Where a table of the export has another name in the database."""
 
 
 async def export(connection: Connection) -> AsyncIterator[bytes]:
@@ -41,7 +54,8 @@ async def export(connection: Connection) -> AsyncIterator[bytes]:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             rows = 0
             for table, (columns, ordering) in TABLES.items():
-                query = f"SELECT {columns} FROM {table} ORDER BY {ordering}"
+                relation = RELATIONS.get(table, table)
+                query = f"SELECT {columns} FROM {relation} ORDER BY {ordering}"
                 async for chunk, count in _chunks(connection, table, query):
                     rows += count
                     yield chunk

@@ -6,17 +6,21 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
 from target_app.problems import ProblemError, parse, reply
-from target_app.sale import SaleSetup, start_sale
+from target_app.sale import SaleSetup, looked_over, start_sale
 from target_app.web.contract import problems, takes
 from target_app.web.ledger import export
 from target_app.web.requests import shop_of
 
 QUIESCENCE = """
-SELECT (SELECT count(*) FROM orders WHERE status = 'payment_processing') AS payment_processing,
-       (SELECT count(*) FROM orders WHERE status = 'pending_payment') AS active_holds,
-       (SELECT count(*) FROM payments WHERE refund_due AND state = 'captured') AS refunds_pending
+SELECT (SELECT count(*) FROM orders WHERE status = 'payment_processing')
+       + (SELECT count(*) FROM payments WHERE state IN ('capturing', 'voiding'))
+       AS payment_processing,
+       (SELECT count(*) FROM orders WHERE status IN ('pending_payment', 'authorized'))
+       AS active_holds,
+       (SELECT count(*) FROM refunds WHERE state = 'pending') AS refunds_pending,
+       (SELECT count(*) FROM outbox) AS messages_untold
 """
-INVENTORY = "SELECT sku, initial, available, reserved, sold FROM stock ORDER BY sku"
+INVENTORY = "SELECT sku, initial, available, reserved, sold FROM inventory ORDER BY sku"
 
 
 async def operator(request: Request) -> None:
@@ -35,10 +39,19 @@ router = APIRouter(
 async def put_sale(request: Request) -> Response:
     shop = shop_of(request)
     setup = parse(await request.body(), SaleSetup)
+    rules, warnings = looked_over(setup)
     async with shop.database.transaction() as connection:
-        await start_sale(connection, setup)
+        await start_sale(connection, setup, rules)
+        await shop.reservations.prepare(connection)
     shop.catalogue.forget()
-    return reply({"items": len(setup.items), "units": sum(item.stock for item in setup.items)})
+    return reply(
+        {
+            "items": len(setup.items),
+            "units": sum(item.stock for item in setup.items),
+            "promotion_version": rules.version,
+            "warnings": warnings,
+        }
+    )
 
 
 @router.get("/ledger")

@@ -1,11 +1,10 @@
-"""What shoppers call: browse, check out, pay, look, cancel."""
+"""What shoppers call: stock, check out, pay, look, cancel."""
 
 from fastapi import APIRouter, Request, Response
 
-from target_app.catalogue import CAMPAIGN
 from target_app.instants import rfc3339
 from target_app.orders.cancelling import cancelled
-from target_app.orders.checkout import CURRENCY, Checkout
+from target_app.orders.checkout import Checkout
 from target_app.orders.reading import order_by_client_ref, order_by_id
 from target_app.payments.paying import Payment
 from target_app.problems import ProblemError, parse, reply
@@ -14,41 +13,8 @@ from target_app.web.requests import idempotency_key, shop_of
 
 router = APIRouter(prefix="/v1", tags=["shopping"])
 
-STOCK = "SELECT sku, available, reserved, sold, now() AS at FROM stock WHERE sku = $1"
+STOCK = "SELECT sku, available, reserved, sold, now() AS at FROM inventory WHERE sku = $1"
 REPLAYED = {"Idempotent-Replayed": "true"}
-
-
-@router.get("/products/{sku}", responses=problems(404, 503))
-async def product(request: Request, sku: str) -> Response:
-    snapshot = await shop_of(request).catalogue.snapshot()
-    found = snapshot.products.get(sku)
-    if found is None:
-        raise ProblemError(404, "unknown_sku", details={"sku": sku})
-    return reply(
-        {
-            "sku": found.sku,
-            "title": found.title,
-            "price": found.price,
-            "currency": CURRENCY,
-            "campaign": snapshot.campaign(),
-            "stock_hint": found.stock_hint,
-        }
-    )
-
-
-@router.get("/campaigns/{campaign_id}", responses=problems(404, 503))
-async def campaign(request: Request, campaign_id: str) -> Response:
-    snapshot = await shop_of(request).catalogue.snapshot()
-    if campaign_id != CAMPAIGN or snapshot.starts_at is None:
-        raise ProblemError(404, "unknown_campaign")
-    return reply(
-        {
-            "id": CAMPAIGN,
-            **snapshot.campaign(),
-            "server_time": rfc3339(snapshot.now()),
-            "skus": list(snapshot.products),
-        }
-    )
 
 
 @router.get("/skus/{sku}/stock", responses=problems(404, 503))
@@ -65,7 +31,7 @@ async def stock(request: Request, sku: str) -> Response:
     "/checkouts",
     status_code=201,
     openapi_extra=takes(Checkout, keyed=True),
-    responses=problems(400, 403, 404, 409, 410, 422, 500, 503),
+    responses=problems(400, 403, 404, 409, 410, 412, 422, 500, 503),
 )
 async def check_out(request: Request) -> Response:
     key = idempotency_key(request)

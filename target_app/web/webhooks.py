@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Request, Response
 
-from target_app.payments.webhooks import ProviderEvent, accept
+from target_app.payments.webhooks import ProviderEvent
 from target_app.problems import ProblemError, parse, reply
-from target_app.signatures import SIGNATURE_HEADER, is_signed
+from target_app.signatures import SIGNATURE_HEADER
 from target_app.web.contract import problems, takes
 from target_app.web.requests import shop_of
 
@@ -16,8 +16,9 @@ async def provider_event(request: Request) -> Response:
     shop = shop_of(request)
     body = await request.body()
     signature = request.headers.get(SIGNATURE_HEADER, "")
-    if not is_signed(body, signature=signature, secret=shop.settings.webhook_secret):
+    secret = shop.settings.webhook_secret
+    if not shop.acts.is_genuine(body, signature=signature, secret=secret):
         raise ProblemError(400, "bad_signature")
     event = parse(body, ProviderEvent)
-    fresh = await accept(shop, event)
+    fresh = await shop.acts.accept(shop, event)
     return reply({"event": event.id, "duplicate": not fresh})

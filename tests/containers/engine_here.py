@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).parents[2]
 STAND_INS = Images(
     postgres="doorbuster-local/postgres:15",
     toxiproxy="doorbuster-local/toxiproxy",
+    redis="doorbuster-local/redis:7",
     shop="doorbuster-local/doorbuster:tests",
 )
 STAND_IN_BASE = "doorbuster-local/python:3.11"
@@ -57,7 +58,7 @@ def images_here() -> Images:
         run(build_stand_ins)
         named = STAND_INS
     if not has_others(named):
-        pytest.skip(f"no images {named.postgres} and {named.toxiproxy} at the Docker engine here")
+        pytest.skip(f"no images {others_of(named)} at the Docker engine here")
     if "DOORBUSTER_IMAGE_SHOP" not in os.environ:
         build_shop(named.shop, stand_in_base=named is STAND_INS)
     return named
@@ -65,7 +66,12 @@ def images_here() -> Images:
 
 def has_others(images: Images) -> bool:
     with engine() as client:
-        return is_here(client, images.postgres) and is_here(client, images.toxiproxy)
+        return all(is_here(client, image) for image in others_of(images))
+
+
+def others_of(images: Images) -> tuple[str, ...]:
+    """Return the images that are not our own."""
+    return (images.postgres, images.toxiproxy, images.redis)
 
 
 def build_stand_ins_command() -> str | None:
@@ -94,6 +100,7 @@ def as_environment(images: Images) -> dict[str, str]:
     return {
         "DOORBUSTER_IMAGE_POSTGRES": images.postgres,
         "DOORBUSTER_IMAGE_TOXIPROXY": images.toxiproxy,
+        "DOORBUSTER_IMAGE_REDIS": images.redis,
         "DOORBUSTER_IMAGE_SHOP": images.shop,
     }
 

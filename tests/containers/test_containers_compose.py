@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tests.containers.shopping import open_sale, pay, reserve
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
-PORTS = ("SHOP", "TOXIPROXY", "PROVIDER", "POSTGRES_A", "POSTGRES_B", "PROMETHEUS")
+PORTS = ("SHOP", "TOXIPROXY", "PROVIDER", "POSTGRES_A", "POSTGRES_B", "REDIS", "PROMETHEUS")
 UP_BOUND_S = 300
 
 
@@ -45,7 +46,7 @@ def test_images_are_pinned_and_settable(name: str) -> None:
 
 def test_images_are_those_of_the_stack() -> None:
     named = {service["image"].partition(":-")[2].rstrip("}") for service in services().values()}
-    assert {Images().postgres, Images().toxiproxy, Images().shop} <= named
+    assert {getattr(Images(), part.name) for part in fields(Images)} <= named
 
 
 def compose_command() -> tuple[str, ...]:

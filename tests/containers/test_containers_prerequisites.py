@@ -16,8 +16,8 @@ from tests.containers.engine_here import names_with
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
 
-def bring_up(logs: Path, images: Images) -> None:
-    order = StackOrder("test-missing", logs, ToxiproxyApi)
+def bring_up(logs: Path, images: Images, *, redis: bool = False) -> None:
+    order = StackOrder("test-missing", logs, ToxiproxyApi, redis=redis)
     with containers(order, images):
         pytest.fail("it came up")
 
@@ -42,6 +42,14 @@ def test_no_image_to_be_pulled(images: Images, tmp_path: Path) -> None:
     assert names_with("test-missing") == []
 
 
+def test_no_image_of_redis_for_a_shop_that_needs_it(images: Images, tmp_path: Path) -> None:
+    nowhere = replace(images, redis="127.0.0.1:1/redis:none")
+    with pytest.raises(MissingPrerequisite, match="name another one in DOORBUSTER_IMAGE_REDIS"):
+        bring_up(tmp_path, nowhere, redis=True)
+    assert names_with("test-missing") == []
+
+
 def test_images_are_settable_by_name() -> None:
-    given = {"DOORBUSTER_IMAGE_POSTGRES": "mine:1", "DOORBUSTER_IMAGE_SHOP": ""}
-    assert Images.from_environment(given) == Images(postgres="mine:1")
+    given = {"DOORBUSTER_IMAGE_POSTGRES": "mine:1", "DOORBUSTER_IMAGE_REDIS": "mine:2"}
+    given["DOORBUSTER_IMAGE_SHOP"] = ""
+    assert Images.from_environment(given) == Images(postgres="mine:1", redis="mine:2")

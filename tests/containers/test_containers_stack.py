@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import redis
 
 from chaos import probe
 from chaos.toxiproxy import ToxiproxyApi
@@ -30,7 +31,8 @@ SYNCHRONOUS = "SELECT sync_state = 'sync' FROM pg_stat_replication"
 @pytest.fixture(scope="module")
 def up(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     run_id, logs = f"test{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("logs")
-    with containers(StackOrder(run_id, logs, ToxiproxyApi, replicas=2), images) as topology:
+    order = StackOrder(run_id, logs, ToxiproxyApi, replicas=2, redis=True)
+    with containers(order, images) as topology:
         yield topology
     assert names_with(run_id) == []
 
@@ -51,8 +53,9 @@ def await_ready(topology: Topology, url: str) -> None:
 
 def test_the_parts_are_those_of_the_embedded_stack(up: Topology) -> None:
     parts = {"storefront-1", "storefront-2", "postgres-a", "postgres-b", "provider", "proxy"}
-    assert set(up.components) == parts
-    assert set(up.proxies) == {"edge", "payments", "webhooks", "replication", "postgres"}
+    assert set(up.components) == parts | {"redis-server"}
+    connections = {"edge", "payments", "webhooks", "replication", "postgres", "redis"}
+    assert set(up.proxies) == connections
     assert [node.component.name for node in up.database] == ["postgres-a", "postgres-b"]
     assert ask(up.database[0].direct_dsn, SYNCHRONOUS) is True
 
@@ -65,7 +68,7 @@ def test_every_port_is_published_on_loopback_alone(up: Topology) -> None:
             for bindings in part.attrs["NetworkSettings"]["Ports"].values()
             for binding in bindings or ()
         ]
-    assert len(ports) == 9
+    assert len(ports) == 10
     assert {port["HostIp"] for port in ports} == {"127.0.0.1"}
 
 
@@ -105,7 +108,7 @@ def test_a_shut_edge_is_seen_to_be_shut(up: Topology, shop: httpx.Client) -> Non
     assert probe.proxy_listens(up.proxy_api, edge)
 
 
-@pytest.mark.parametrize("name", ["storefront-1", "postgres-b", "provider"])
+@pytest.mark.parametrize("name", ["storefront-1", "postgres-b", "provider", "redis-server"])
 def test_pause_stops_every_process_and_resume_undoes_it(up: Topology, name: str) -> None:
     component = up.components[name]
     component.pause()
@@ -126,6 +129,48 @@ def test_a_paused_provider_does_not_answer(up: Topology) -> None:
     finally:
         provider.resume()
     assert httpx.get(health, timeout=5, trust_env=False).status_code == 200
+
+
+def test_a_storefront_reaches_redis_through_its_proxy(up: Topology) -> None:
+    """Asked from within a storefront, at the address that it was given."""
+    (proxy,) = up.proxies["redis"]
+    api = ToxiproxyApi(up.proxy_api)
+    delay = {"latency": int(DELAY_S * 1000)}
+    api.add_toxic(proxy, name="slow", type="latency", attributes=delay)
+    try:
+        assert ping_from_storefront_s(up) >= DELAY_S
+    finally:
+        api.remove_toxic(proxy, "slow")
+        api.close()
+
+
+PING = """
+import os, time, redis
+began_s = time.monotonic()
+redis.Redis.from_url(os.environ["STOREFRONT_REDIS_URL"], socket_timeout=5).ping()
+print(time.monotonic() - began_s)
+"""
+
+
+def ping_from_storefront_s(topology: Topology) -> float:
+    with engine() as client:
+        storefront = client.containers.get(f"doorbuster-{topology.run_id}-storefront-1")
+        done = storefront.exec_run(["python", "-c", PING])
+    assert done.exit_code == 0, done.output.decode()
+    return float(done.output)
+
+
+def test_a_killed_redis_comes_back_with_its_last_snapshot(up: Topology) -> None:
+    assert up.redis_direct_url is not None
+    part = up.components["redis-server"]
+    with redis.Redis.from_url(up.redis_direct_url, socket_timeout=5) as client:
+        client.set("stock", 10)
+        client.save()
+        client.decrby("stock", 3)
+        part.kill()
+        assert probe.is_ended(part)
+        part.restart()
+        assert client.get("stock") == b"10"
 
 
 def test_a_killed_database_has_its_orders_after_the_restart(

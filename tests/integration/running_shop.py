@@ -17,6 +17,7 @@ from target_app.provider.announcing import Announcer
 from target_app.provider.app import Simulator, create_provider_app
 from target_app.provider.behaviour import Behaviour
 from target_app.provider.book import Book
+from target_app.redis.client import Redis, open_redis
 from target_app.settings import StorefrontSettings
 from target_app.shop import Shop
 from target_app.web.app import create_app
@@ -139,10 +140,20 @@ async def running_shop(
         async with (
             pool as database,
             httpx.AsyncClient(transport=transport, base_url="http://provider") as http,
+            _redis_of(chosen) as redis,
         ):
             await create_schema(database)
-            shop = Shop(chosen, database=database, http=http)
+            shop = Shop(chosen, database=database, http=http, redis=redis)
             app = httpx.ASGITransport(create_app(shop), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=app, base_url="http://shop") as client:
                 yield Rehearsed(client, shop, simulator)
     book.close()
+
+
+@asynccontextmanager
+async def _redis_of(settings: StorefrontSettings) -> AsyncIterator[Redis | None]:
+    if settings.redis_url is None:
+        yield None
+    else:
+        async with open_redis(settings.redis_url, deadline_s=10) as redis:
+            yield redis

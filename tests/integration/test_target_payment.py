@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from target_app.jobs import expire_holds
+from target_app.orders.outbox import relay
 from target_app.payments.provider_client import Captured, Charge, ProviderClient
 from target_app.payments.reconciling import give_back, resolve_charges
+from target_app.provider.intents import Intent
 from target_app.signatures import SIGNATURE_HEADER, sign
 from tests.integration.running_shop import OPS, Rehearsed, running_shop
 from tests.integration.shop_database import WAITING, postgres, shop_dsn
@@ -39,6 +41,7 @@ async def books_agree(run: Rehearsed, order_id: str) -> None:
     assert [r["state"] for r in rows if r["table"] == "payments"] == ["captured"]
     assert await run.status(order_id) == "paid"
     assert await run.stock() == (9, 0, 1)
+    await relay(run.shop)
     assert (await run.client.get("/ops/quiescence", headers=OPS)).json()["quiet"]
 
 
@@ -149,6 +152,7 @@ def test_silence_after_capture_is_processing_until_asked(shop_dsn: str, tmp_path
                 "payment_processing": 1,
                 "active_holds": 0,
                 "refunds_pending": 0,
+                "messages_untold": 2,
             }
             await resolve_after(run, 2)
             await books_agree(run, order_id)
@@ -295,11 +299,7 @@ def test_late_money_for_units_that_are_gone_is_given_back(shop_dsn: str, tmp_pat
             await run.client.post(f"/v1/orders/{order_id}/cancel")
             await run.ordered("quicker")
             charged = run.simulator.book.charge(
-                key=f"order:{order_id}:pay:1",
-                merchant_ref=order_id,
-                amount=9900,
-                currency="EUR",
-                method="card",
+                Intent(order_id, 9900, "EUR", "card"), key=f"order:{order_id}:pay:1"
             )
             found = await run.shop.provider.find(
                 order_id=order_id, psp_key=f"order:{order_id}:pay:1"

@@ -4,7 +4,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from target_app.orders.states import HOLDING, MOVES, OnCapture, Status, StockEffect, on_capture
+from target_app.orders.states import (
+    HOLDING,
+    MOVES,
+    OWING,
+    OnCapture,
+    Status,
+    StockEffect,
+    on_capture,
+)
 
 
 class Stock(RuleBasedStateMachine):
@@ -27,7 +35,7 @@ class Stock(RuleBasedStateMachine):
     def move(self, pick: int, move: tuple[Status, Status]) -> None:
         """A compare-and-set of whoever comes along: sweeper, buyer, reply, query."""
         source, target = move
-        if target is not Status.PAID:
+        if target is not Status.PAID and Status.REVIEW not in move:
             self._move(pick, source, target)
 
     @rule(pick=st.integers(0), pays_in_full=st.booleans())
@@ -58,6 +66,8 @@ class Stock(RuleBasedStateMachine):
                 self.reserved, self.sold = self.reserved - qty, self.sold + qty
             case StockEffect.RELEASE:
                 self.reserved, self.available = self.reserved - qty, self.available + qty
+            case StockEffect.RETURN:
+                self.available, self.sold = self.available + qty, self.sold - qty
             case StockEffect.RETAKE if self.available < qty:
                 return False
             case StockEffect.RETAKE:
@@ -74,7 +84,7 @@ class Stock(RuleBasedStateMachine):
     def counters_say_what_orders_say(self) -> None:
         if hasattr(self, "orders"):
             assert self.reserved == sum(qty for status, qty in self.orders if status in HOLDING)
-            assert self.sold == sum(qty for status, qty in self.orders if status is Status.PAID)
+            assert self.sold == sum(qty for status, qty in self.orders if status in OWING)
 
 
 TestStock = Stock.TestCase

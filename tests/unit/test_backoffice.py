@@ -84,6 +84,16 @@ def test_the_sale_is_set_on_the_clock_of_the_run(run: RunDirectory) -> None:
     assert abs(starts - clock.wall(plan.opens_s)) < timedelta(seconds=5)
 
 
+def test_the_terms_of_an_item_are_told_and_those_left_open_are_not(run: RunDirectory) -> None:
+    shop = Shop(httpx.Response(200))
+    terms = 'price: "99.00", limit_per_user: 2, low_stock_at: 5,'
+    with shop.office(run) as office:
+        office.open_sale(plan_of(changed('price: "99.00",', terms)), Clock(0.0))
+    hot, base, *_ = json.loads(shop.asked[0].content)["items"]
+    assert (hot["limit_per_user"], hot["low_stock_at"]) == (2, 5)
+    assert set(base) == {"sku", "stock", "price"}
+
+
 def test_a_sale_without_an_end_has_none(run: RunDirectory) -> None:
     shop = Shop(httpx.Response(200))
     with shop.office(run) as office:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from doorbuster.errors import PlanError
-from doorbuster.plan import LoadedPlan, Plan, load_plan
+from doorbuster.plan import KnownShop, LoadedPlan, Plan, load_plan
 from doorbuster.plan.reading import read_plan_file
 from doorbuster.plan.stored import read_plan, store_plan
 from doorbuster.rundir import RunDirectory
@@ -51,8 +51,8 @@ def test_all_mistakes_are_reported_at_once_by_line() -> None:
         "shop, storefront, sale, traffic, faults, good_within, budgets, stop",
         "plan.yaml: line 3: storefront.hold = '15 s': expected a duration such as 10s, 500ms or 2m",
         "plan.yaml: line 17: faults.1.on = 'postgers': unknown component: expected one of edge, "
-        "payments, webhooks, replication, postgres, storefront, storefront-N, postgres-a, "
-        "postgres-b, provider",
+        "payments, webhooks, redis, replication, postgres, storefront, storefront-N, postgres-a, "
+        "postgres-b, redis-server, provider",
     ]
 
 
@@ -159,10 +159,11 @@ def test_a_budget_finds_its_fault_by_name(kind: str, given: str, name: str) -> N
 def test_a_strategy_must_be_one_that_the_shop_has() -> None:
     text = changed("replicas: 1", "reservation: magic")
     assert load(text).plan.storefront.reservation == "magic"
+    shop = KnownShop({"naive": frozenset(), "atomic": frozenset()}, flaws={})
     with pytest.raises(
         PlanError, match=r"'magic': unknown strategy: expected one of naive, atomic"
     ):
-        load_plan(text, source="plan.yaml", strategies=["naive", "atomic"])
+        load_plan(text, source="plan.yaml", shop=shop)
 
 
 def test_environment_variables_are_put_in() -> None:

@@ -6,14 +6,23 @@ from typing import Any, Final
 import pytest
 from pydantic import ValidationError
 
-from doorbuster.plan import Plan
+from doorbuster.plan import KnownShop, Plan
 from tests.fakes import PLAN, plan_of
 
 GOOD: Final = plan_of(PLAN).model_dump(mode="json", by_alias=True, exclude_none=True)
 CONTEXT: Final = {
     "phases": ["baseline", "rush"],
     "faults": ["payments latency", "postgres failover"],
-    "strategies": ["conditional_update", "naive"],
+    "shop": KnownShop.from_description(
+        {
+            "strategies": [
+                {"id": "conditional_update", "needs": []},
+                {"id": "naive", "needs": []},
+                {"id": "gate", "needs": ["redis"]},
+            ],
+            "flaws": [{"id": "W13", "needs": []}, {"id": "W9", "needs": ["redis"]}],
+        }
+    ),
 }
 GONE: Final = object()
 
@@ -47,6 +56,17 @@ RULES: Final = [
     ("storefront.replication", "maybe", "'synchronous' or 'asynchronous'"),
     ("storefront.reservation", "magic", "unknown strategy: expected one of conditional_update, na"),
     ("storefront.hold", 15, "expected a duration such as"),
+    ("storefront.flaws", ["W99"], "unknown flaw: expected any of W13, W9"),
+    ("storefront.flaws", ["W13", "W9", "W13"], "the same flaw twice: W13, W9, W13"),
+    ("storefront.flaws", "W13", "valid tuple"),
+    ("storefront.redis_snapshot", "500ms", "expected whole seconds, at least 1s"),
+    ("storefront.redis_snapshot", "1500ms", "expected whole seconds, at least 1s"),
+    (
+        "storefront.redis_snapshot",
+        "5s",
+        "does nothing in a shop without Redis: expected `storefront.reservation` gate or "
+        "`storefront.flaws` W9 as well",
+    ),
     ("good_within.reserv", "1s", "unknown operation 'reserv': expected one of view, stock, status"),
     ("goals", {}, "Extra inputs are not permitted"),
     # the sale
@@ -71,6 +91,9 @@ RULES: Final = [
     ("sale.items.0.stock", -1, "greater than or equal to 0"),
     ("sale.items.0.price", 99.0, "expected money as a text with two decimals"),
     ("sale.items.0.price", "99", "expected money as a text with two decimals"),
+    ("sale.items.0.limit_per_user", 0, "greater than or equal to 1"),
+    ("sale.items.0.low_stock_at", -1, "greater than or equal to 0"),
+    ("sale.items.0.low_stock_at", 20, "expected `low_stock_at` below `stock` (20)"),
     # the traffic
     ("traffic.arrivals", [], "at least 1 item"),
     ("traffic.arrivals.1.phase", "baseline", "phase named twice"),
@@ -84,7 +107,7 @@ RULES: Final = [
     ("traffic.spacing", "random", "'poisson' or 'even'"),
     ("traffic.personas", {"patient": 0}, "at least one persona with a weight above 0"),
     ("traffic.personas", {}, "at least one persona with a weight above 0"),
-    ("traffic.personas", {"robot": 1}, "'patient', 'refresher', 'sniper' or 'abandoner'"),
+    ("traffic.personas", {"robot": 1}, "'sniper', 'abandoner' or 'decliner'"),
     ("traffic.personas", {"patient": -1}, "greater than or equal to 0"),
     ("traffic.max_in_flight", 0, "greater than or equal to 1"),
     ("traffic.max_lateness", "soon", "expected a duration such as"),
@@ -107,6 +130,13 @@ RULES: Final = [
     ("faults.0.on", "kitchen", "unknown component: expected one of edge, payments"),
     ("faults.0.on", "storefront-0", "unknown component"),
     ("faults.0.on", "storefront-1", "storefront-1 takes kill, pause, not latency"),
+    ("faults.0.on", "redis-server", "redis-server takes kill, pause, not latency"),
+    (
+        "faults.0.on",
+        "redis",
+        "fault 'payments latency' is on redis, and this shop has no Redis: expected "
+        "`storefront.reservation` gate or `storefront.flaws` W9",
+    ),
     ("faults.1.on", "payments", "payments takes latency, timeout, reset_peer, down, not failover"),
     ("faults.1.on", "provider", "provider takes kill, pause, respond, not failover"),
     ("faults.1.failover.lose", "face", "'process' or 'machine'"),
@@ -139,6 +169,8 @@ def test_the_plan_that_the_rules_are_broken_in_is_good() -> None:
         ("faults.0.at", "rush"),
         ("storefront.replicas", 16),
         ("stop", []),
+        ("sale.items.0.low_stock_at", 19),
+        ("sale.items.0.limit_per_user", 1),
         ("faults.1.failover.detection", "1ms"),
     ],
 )
@@ -152,6 +184,8 @@ def test_what_is_at_a_limit_is_allowed(path: str, value: object) -> None:
         ("edge", {"timeout": {}}),
         ("webhooks", {"reset_peer": {"after": "1s"}}),
         ("replication", {"down": {}}),
+        ("redis", {"timeout": {"after": "1s"}}),
+        ("redis-server", {"kill": {}}),
         ("postgres", {"latency": {"delay": "1s"}}),
         ("storefront", {"kill": {}}),
         ("storefront-2", {"pause": {}}),
@@ -170,6 +204,8 @@ def test_each_component_takes_its_kinds(on: str, kind: dict[str, Any]) -> None:
     ("on", "kind"),
     [
         ("edge", {"kill": {}}),
+        ("redis", {"kill": {}}),
+        ("redis-server", {"down": {}}),
         ("postgres", {"kill": {}}),
         ("postgres", {"pause": {}}),
         ("postgres-a", {"down": {}}),
@@ -181,6 +217,31 @@ def test_no_component_takes_another_kind(on: str, kind: dict[str, Any]) -> None:
     fault = {"at": "rush", "for": "1s", "on": on, **kind}
     with pytest.raises(ValidationError, match=rf"{on} takes .*, not {next(iter(kind))}"):
         Plan.model_validate({**GOOD, "faults": [fault], "budgets": []})
+
+
+@pytest.mark.parametrize(
+    "storefront",
+    [
+        {"reservation": "gate", "redis_snapshot": "2s"},
+        {"flaws": ["W13", "W9"], "redis_snapshot": "1s"},
+        {"reservation": "gate"},
+    ],
+)
+@pytest.mark.parametrize(("on", "kind"), [("redis", {"down": {}}), ("redis-server", {"kill": {}})])
+def test_faults_of_redis_are_for_shops_that_have_one(
+    storefront: dict[str, Any], on: str, kind: dict[str, Any]
+) -> None:
+    fault = {"at": "rush", "for": "1s", "on": on, **kind}
+    raw = {**GOOD, "faults": [fault], "budgets": []}
+    plan = Plan.model_validate({**raw, "storefront": storefront}, context=CONTEXT)
+    assert plan.faults[0].on == on
+    with pytest.raises(ValidationError, match=f"is on {on}, and this shop has no Redis"):
+        Plan.model_validate(raw, context=CONTEXT)
+
+
+def test_a_shop_without_any_way_to_redis_says_so() -> None:
+    shop = KnownShop({"naive": frozenset()}, flaws={})
+    assert shop.ways_to_redis == "a shop that has one"
 
 
 def test_a_kill_that_restarts_ends_by_itself() -> None:

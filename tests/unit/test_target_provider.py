@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from target_app.provider.behaviour import Behaviour, Mode, mode_for
-from target_app.provider.book import Book, Entry, KeyMismatchError, NotRefundableError
+from target_app.provider.book import Book, Entry
+from target_app.provider.intents import Intent
+from target_app.provider.refusals import KeyMismatchError, NotRefundableError
 
 SILENT = Mode.TIMEOUT_AFTER_CAPTURE
 
@@ -19,7 +21,7 @@ def book() -> Iterator[Book]:
 
 
 def charge(book: Book, key: str = "k", *, amount: int = 100, method: str = "card") -> Entry:
-    return book.charge(key=key, merchant_ref="o_1", amount=amount, currency="EUR", method=method)
+    return book.charge(Intent("o_1", amount, "EUR", method), key=key)
 
 
 def test_a_key_charges_once(book: Book) -> None:

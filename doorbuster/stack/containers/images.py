@@ -17,19 +17,22 @@ class Images:
 
     postgres: str = "postgres:15.13-bookworm"
     toxiproxy: str = "ghcr.io/shopify/toxiproxy:2.12.0"
+    redis: str = "redis:7.2.7-bookworm"
     shop: str = f"doorbuster:{__version__}"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Take the names that `DOORBUSTER_IMAGE_POSTGRES`, `_TOXIPROXY` and `_SHOP` give."""
-        parts = ("postgres", "toxiproxy", "shop")
+        """Take the names that `DOORBUSTER_IMAGE_POSTGRES`, `_REDIS` and so on give."""
+        parts = ("postgres", "toxiproxy", "redis", "shop")
         given = {part: environ.get(f"{PREFIX}{part.upper()}") for part in parts}
         return cls(**{part: image for part, image in given.items() if image})
 
-    def require(self, engine: Any) -> None:
-        """Insist on all images; those that a registry has are pulled."""
+    def require(self, engine: Any, *, redis: bool = False) -> None:
+        """Insist on all images that are needed; those that a registry has are pulled."""
         require_pulled(engine, self.postgres, variable=f"{PREFIX}POSTGRES")
         require_pulled(engine, self.toxiproxy, variable=f"{PREFIX}TOXIPROXY")
+        if redis:
+            require_pulled(engine, self.redis, variable=f"{PREFIX}REDIS")
         if not is_here(engine, self.shop):
             raise MissingPrerequisite(
                 f"no image {self.shop} here: build it with `docker build -t {self.shop} .` "

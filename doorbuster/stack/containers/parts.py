@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from doorbuster.stack.containers.component import Service
 from doorbuster.stack.containers.database import POSTGRES_PORT
@@ -9,6 +10,7 @@ from doorbuster.stack.ports import LOOPBACK
 from doorbuster.stack.postgres import PRIMARY, STANDBY
 from doorbuster.stack.proxies import QUIET
 from doorbuster.stack.ready import http_probe
+from doorbuster.stack.redis import REDIS, objection, redis_url, settings
 from doorbuster.stack.shop import WEBHOOK_PATH
 
 PROXY = "proxy"
@@ -17,6 +19,7 @@ STOREFRONTS = "storefront"
 
 API_PORT = 8474
 HTTP_PORT = 8080
+REDIS_PORT = 6379
 SERVE = ("python", "-m", "target_app")
 LISTENING = ("--host", "0.0.0.0", "--port", str(HTTP_PORT))
 
@@ -41,6 +44,7 @@ CONNECTIONS: Mapping[str, Connection] = {
     "replication": Connection(20_003, f"{PRIMARY}:{POSTGRES_PORT}"),
     PRIMARY: Connection(20_004, f"{PRIMARY}:{POSTGRES_PORT}"),
     STANDBY: Connection(20_005, f"{STANDBY}:{POSTGRES_PORT}"),
+    "redis": Connection(20_006, f"{REDIS}:{REDIS_PORT}"),
 }
 
 
@@ -69,6 +73,19 @@ def provider(image: str, *, port: int, webhook_secret: str) -> Service:
             "PROVIDER_WEBHOOK_SECRET": webhook_secret,
         },
         words=(*SERVE, "provider", *LISTENING),
+    )
+
+
+def redis(image: str, *, port: int, password: str, snapshot_s: float | None) -> Service:
+    """Return Redis; its snapshots outlive a kill, not the container."""
+    told = settings(password=password, snapshot_s=snapshot_s)
+    return Service(
+        name=REDIS,
+        image=image,
+        ports={port: REDIS_PORT},
+        ready=partial(objection, redis_url(port=port, password=password)),
+        entrypoint=("redis-server",),
+        words=tuple(word for name, *values in told for word in (f"--{name}", *values)),
     )
 
 

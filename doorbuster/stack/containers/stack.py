@@ -12,10 +12,11 @@ from doorbuster.stack.containers.database import Cluster
 from doorbuster.stack.containers.engine import RUN_LABEL, asked, engine
 from doorbuster.stack.containers.images import Images
 from doorbuster.stack.containers.left import remove_left_containers
-from doorbuster.stack.containers.parts import CONNECTIONS
+from doorbuster.stack.containers.parts import CONNECTIONS, Connection
 from doorbuster.stack.order import StackOrder
 from doorbuster.stack.ports import LOOPBACK, free_ports
 from doorbuster.stack.postgres import PRIMARY, STANDBY
+from doorbuster.stack.redis import REDIS, redis_url
 from doorbuster.stack.shop import Secrets
 
 PROXIED = ("edge", PRIMARY, STANDBY)
@@ -31,7 +32,7 @@ def containers(order: StackOrder, images: Images | None = None) -> Iterator[Topo
     """
     images = images or Images()
     with engine() as client:
-        images.require(client)
+        images.require(client, redis=order.redis)
     with ExitStack() as exits:
         yield Assembly(order, images, exits).bring_up()
 
@@ -47,10 +48,16 @@ class Assembly:
         self.components: list[ContainerComponent] = []
         self.replicas = [f"storefront-{number + 1}" for number in range(order.replicas)]
         listeners = (PRIMARY, STANDBY, "provider", "proxy", *self.replicas)
+        listeners = (*listeners, REDIS) if order.redis else listeners
         ports = free_ports(len(listeners) + len(PROXIED))
         self.ports = dict(zip(listeners, ports, strict=False))
         self.proxied = dict(zip(PROXIED, ports[len(listeners) :], strict=True))
         exits.callback(end, order.run_id, self.components)
+        self.connections: Mapping[str, Connection] = {
+            name: connection
+            for name, connection in CONNECTIONS.items()
+            if order.redis or name != "redis"
+        }
         self.place = Place(order.run_id, network_of(order.run_id), order.logs.resolve())
 
     def bring_up(self) -> Topology:
@@ -62,9 +69,12 @@ class Assembly:
             parts.proxy(images.toxiproxy, api_port=self.ports["proxy"], ports=self.proxied)
         )
         provider = self.start_provider()
+        redis = self.start_redis()
         self.open_connections(proxy)
         primary.wait_ready()
         database.create_shop_database(cluster)
+        if redis is not None:
+            redis.wait_ready()
         replicas = [self.start(service) for service in self.storefronts(cluster)]
         standby = self.start(
             cluster.standby(replication=f"{parts.PROXY}:{CONNECTIONS['replication'].port}")
@@ -91,6 +101,22 @@ class Assembly:
             )
         )
 
+    def start_redis(self) -> ContainerComponent | None:
+        """Start Redis if the shop needs it."""
+        if not self.order.redis:
+            return None
+        return self.start(
+            parts.redis(
+                self.images.redis,
+                port=self.ports[REDIS],
+                password=self.secrets.redis,
+                snapshot_s=self.order.redis_snapshot_s,
+            )
+        )
+
+    def redis_url(self, *, host: str, port: int) -> str:
+        return redis_url(host=host, port=port, password=self.secrets.redis)
+
     def open_connections(self, proxy: ContainerComponent) -> None:
         """Make the proxies; they end with their container.
 
@@ -102,7 +128,7 @@ class Assembly:
         address = proxy.network_address
         api = self.order.open_api(self.url(self.ports["proxy"]))
         self.exits.callback(api.close)
-        for name, connection in CONNECTIONS.items():
+        for name, connection in self.connections.items():
             listen = f"{address}:{connection.port}"
             api.create(self.proxy_name(name), listen=listen, upstream=connection.upstream)
 
@@ -120,6 +146,9 @@ class Assembly:
             "STOREFRONT_FLAWS": ",".join(self.order.flaws),
             "STOREFRONT_HOLD_S": f"{self.order.hold_s:g}",
         }
+        if self.order.redis:
+            proxied = self.redis_url(host=parts.PROXY, port=CONNECTIONS["redis"].port)
+            settings["STOREFRONT_REDIS_URL"] = proxied
         image = self.images.shop
         return [
             parts.storefront(image, name=name, port=self.ports[name], settings=settings)
@@ -148,6 +177,9 @@ class Assembly:
             shop_direct_url=self.url(self.ports[self.replicas[0]]),
             provider_direct_url=self.url(self.ports["provider"]),
             ops_token=self.secrets.ops_token,
+            redis_direct_url=self.redis_url(host=LOOPBACK, port=self.ports[REDIS])
+            if self.order.redis
+            else None,
         )
 
     def url(self, port: int) -> str:
@@ -158,7 +190,7 @@ class Assembly:
 
     def proxies_by_plan_word(self) -> Mapping[str, Sequence[str]]:
         """Return the proxies by the plan's word: `postgres` means those of both nodes."""
-        words = [name for name in CONNECTIONS if name not in (PRIMARY, STANDBY)]
+        words = [name for name in self.connections if name not in (PRIMARY, STANDBY)]
         single = {word: [self.proxy_name(word)] for word in words}
         return {**single, "postgres": [self.proxy_name(PRIMARY), self.proxy_name(STANDBY)]}
 

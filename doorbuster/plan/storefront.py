@@ -1,0 +1,115 @@
+"""How a plan wants the reference shop built, and what that shop says it can be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+
+from doorbuster.faults import Frozen
+from doorbuster.quantities import Duration
+
+REDIS: Final = "redis"
+"""What a strategy or flaw says it needs when it is built on Redis."""
+
+Needs = Mapping[str, frozenset[str]]
+"""What each strategy or flaw needs besides the database, by its id."""
+
+
+@dataclass(frozen=True)
+class KnownShop:
+    """The strategies and flaws that the reference shop has, each with what it needs."""
+
+    strategies: Needs
+    flaws: Needs
+
+    @classmethod
+    def from_description(cls, described: Mapping[str, Any]) -> Self:
+        """Take what `python -m target_app describe` prints."""
+        return cls(strategies=_needs(described["strategies"]), flaws=_needs(described["flaws"]))
+
+    def has_redis(self, storefront: "Storefront") -> bool:
+        """Tell whether a shop built like this has a Redis; others are spared the process."""
+        chosen = [self.strategies.get(storefront.reservation, frozenset())]
+        chosen += [self.flaws.get(flaw, frozenset()) for flaw in storefront.flaws]
+        return any(REDIS in needs for needs in chosen)
+
+    @property
+    def ways_to_redis(self) -> str:
+        """Name the choices that bring a Redis with them, for whoever wants one."""
+        strategies, flaws = (
+            [name for name, needs in known.items() if REDIS in needs]
+            for known in (self.strategies, self.flaws)
+        )
+        ways = [f"`storefront.reservation` {', '.join(strategies)}"] if strategies else []
+        ways += [f"`storefront.flaws` {', '.join(flaws)}"] if flaws else []
+        return " or ".join(ways) or "a shop that has one"
+
+
+def _needs(entries: list[dict[str, Any]]) -> Needs:
+    return {entry["id"]: frozenset(entry["needs"]) for entry in entries}
+
+
+def known_shop(info: ValidationInfo) -> KnownShop | None:
+    """Return the shop of the validation context; a plan that was read before needs none."""
+    shop: KnownShop | None = (info.context or {}).get("shop")
+    return shop
+
+
+def _known_strategy(name: str, info: ValidationInfo) -> str:
+    shop = known_shop(info)
+    if shop is not None and name not in shop.strategies:
+        raise ValueError(f"unknown strategy: expected one of {', '.join(shop.strategies)}")
+    return name
+
+
+def _known_flaw(name: str, info: ValidationInfo) -> str:
+    shop = known_shop(info)
+    if shop is not None and name not in shop.flaws:
+        raise ValueError(f"unknown flaw: expected any of {', '.join(shop.flaws) or 'none'}")
+    return name
+
+
+def _once(flaws: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(flaws)) < len(flaws):
+        raise ValueError(f"the same flaw twice: {', '.join(flaws)}")
+    return flaws
+
+
+def _whole_seconds(every_s: float) -> float:
+    if every_s < 1 or every_s % 1:
+        raise ValueError("expected whole seconds, at least 1s: Redis knows no others")
+    return every_s
+
+
+class Storefront(Frozen):
+    """How the reference shop is built; for no other shop.
+
+    Args:
+        replicas: Processes that share the shop's port.
+        reservation: How stock is taken; `doorbuster strategies` lists them, wrong ones included.
+        flaws: Bugs to plant, by id; the same list has them.
+        replication: Whether a commit waits for the standby; `asynchronous` can lose orders.
+        hold: How long an unpaid order keeps its stock.
+        redis_snapshot: How often Redis saves itself when something changed. A killed one comes
+            back as of then; without this it comes back empty.
+    """
+
+    replicas: Annotated[int, Field(ge=1, le=16)] = 1
+    reservation: Annotated[str, AfterValidator(_known_strategy)] = "conditional_update"
+    flaws: Annotated[
+        tuple[Annotated[str, AfterValidator(_known_flaw)], ...], AfterValidator(_once)
+    ] = ()
+    replication: Literal["synchronous", "asynchronous"] = "synchronous"
+    hold: Duration = 15.0
+    redis_snapshot: Annotated[Duration, AfterValidator(_whole_seconds)] | None = None
+
+    @model_validator(mode="after")
+    def _snapshot_of_something(self, info: ValidationInfo) -> "Storefront":
+        shop = known_shop(info)
+        if self.redis_snapshot is not None and shop is not None and not shop.has_redis(self):
+            raise ValueError(
+                f"`redis_snapshot` does nothing in a shop without Redis: "
+                f"expected {shop.ways_to_redis} as well, or no snapshot"
+            )
+        return self

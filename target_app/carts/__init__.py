@@ -1,0 +1,1 @@
+"""Carts: what somebody means to buy. They hold no stock and promise no price."""

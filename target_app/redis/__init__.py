@@ -1,0 +1,1 @@
+"""Redis as the shop sees it: fast, shared by the replicas, and not to be relied on."""
