@@ -187,8 +187,8 @@ PROVIDER_TABLES: Final[dict[str, type[msgspec.Struct]]] = {
 }
 """File stem under `provider/` to the record that each of its lines holds."""
 
-SOLD: Final = frozenset({"paid", "fulfilled"})
-"""Order states in which goods are owed."""
+SOLD: Final = frozenset({"paid", "fulfilled", "partially_refunded"})
+"""Order states in which goods are owed; part of the price may have been given back."""
 
-PAYABLE: Final = frozenset({"pending_payment", "payment_processing"})
+PAYABLE: Final = frozenset({"pending_payment", "payment_processing", "authorized"})
 """Order states that still hold stock."""

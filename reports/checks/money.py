@@ -16,12 +16,14 @@ WITH given_back AS (
   SELECT merchant_ref, count(*) AS charges,
          sum(taken.amount - coalesce(given_back.amount, 0))::BIGINT AS amount,
          count(*) FILTER (WHERE coalesce(given_back.amount, 0) < taken.amount) AS unrefunded,
+         sum(taken.amount) FILTER (WHERE coalesce(given_back.amount, 0) < taken.amount)::BIGINT
+           AS charged,
          min(created_at) AS first_at
   FROM charges AS taken LEFT JOIN given_back USING (charge_id)
   WHERE state = 'captured' GROUP BY merchant_ref
 )
 """
-"""Per order: captured charges, those not fully refunded, and the money that was kept."""
+"""Per order: captured charges, those not fully refunded and what they were, the money kept."""
 
 _TOO_MUCH: Final = f"""
 {_KEPT}
@@ -29,7 +31,9 @@ SELECT merchant_ref AS order_id, placed.user_ref, kept.unrefunded AS charges_kep
        kept.amount AS kept_minor, placed.total AS total_minor
 FROM kept LEFT JOIN orders AS placed ON placed.order_id = merchant_ref
 WHERE kept.unrefunded > 1
-   OR (kept.unrefunded = 1 AND placed.total IS NOT NULL AND kept.amount <> placed.total)
+   OR (kept.unrefunded = 1 AND placed.total IS NOT NULL
+       AND (kept.charged <> placed.total
+            OR (kept.amount < placed.total AND placed.status <> 'partially_refunded')))
 """
 
 _UNPAIRED: Final = f"""

@@ -88,6 +88,8 @@ def _setting(run: Run) -> list[tuple[str, str]]:
         ("stack", plan.stack),
         ("shop", f"{shop}, {plan.storefront.replication} replication"),
     ]
+    if plan.storefront.flaws:
+        known.append(("planted flaws", ", ".join(plan.storefront.flaws)))
     if run.timeline.clean:
         known.append(("left behind", "nothing: no process, folder or shared memory of the run"))
     return [*known, *flat(run.plan_facts), *flat(run.environment)]

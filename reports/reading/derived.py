@@ -20,7 +20,7 @@ def sql_list(values: Iterable[str]) -> str:
     return "(" + ", ".join(f"'{value}'" for value in sorted(values)) + ")"
 
 
-REFUNDING: Final = frozenset({"refund_pending", "partially_refunded", "refunded"})
+REFUNDING: Final = frozenset({"refund_pending", "refunded"})
 """Order states of a sale that was undone: the payment was kept in mind."""
 
 _OPERATIONS: Final = """

@@ -320,6 +320,21 @@ DOUBLE = {
         "pass",
     ),
     "another amount": (together(bought(1), placed(1), charged(1, amount=9800)), {}, "fail"),
+    "refunded in part": (
+        together(placed(1, "partially_refunded"), charged(1), refunded(1, amount=100)),
+        {},
+        "pass",
+    ),
+    "refunded in part, unknown to the shop": (
+        together(placed(1), charged(1), refunded(1, amount=100)),
+        {},
+        "fail",
+    ),
+    "authorized, not captured": (
+        together(sale(1), placed(2, "authorized"), charged(2, state="authorized")),
+        {},
+        "pass",
+    ),
     "twice, not at rest": (TWICE, UNSETTLED, "unknown"),
     "no charge": (together(bought(1), placed(1)), {}, "unknown"),
     "unread": (sale(1), UNREAD, "unknown"),
@@ -337,6 +352,11 @@ ORPHAN = {
     "order expired": (together(sale(1), placed(2, "expired"), charged(2)), {}, "fail"),
     "order expired, refunded": (
         together(sale(1), placed(2, "expired"), charged(2), refunded(2)),
+        {},
+        "pass",
+    ),
+    "refunded in part": (
+        together(placed(1, "partially_refunded"), charged(1), refunded(1, amount=100)),
         {},
         "pass",
     ),
