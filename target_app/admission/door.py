@@ -87,6 +87,7 @@ class Door:
 async def turn_away(send: Send) -> None:
     """Answer 429 without having looked at the request's body."""
     retry_after_ms = random.randint(*RETRY_AFTER_MS)
+    retry_after_s = str(-(-retry_after_ms // 1000)).encode()
     body = msgspec.json.encode(
         {
             "type": "/problems/shed",
@@ -100,7 +101,9 @@ async def turn_away(send: Send) -> None:
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
-        (b"retry-after", str(-(-retry_after_ms // 1000)).encode()),
+        (b"retry-after", retry_after_s),
+        # Browsers that wanted a page heed this one only.
+        (b"refresh", retry_after_s),
     ]
     await send({"type": "http.response.start", "status": 429, "headers": headers})
     await send({"type": "http.response.body", "body": body})

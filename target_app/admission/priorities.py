@@ -16,6 +16,10 @@ def priority_of(method: str, path: str) -> Priority | None:
 
     Asking where an order stands is part of buying: whoever does has units on hold.
     """
+    if path == "/" or path.startswith("/sale/"):
+        return Priority.BROWSE
+    if path.startswith("/orders/"):
+        return Priority.CHECKOUT
     if not path.startswith("/v1/"):
         return None
     if path.startswith("/v1/webhooks/"):

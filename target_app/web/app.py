@@ -21,6 +21,7 @@ from target_app.web import (
     inventory,
     members,
     ops,
+    pages,
     quotes,
     settling,
     shopping,
@@ -30,7 +31,7 @@ from target_app.web.stamp import Stamp
 
 log = logging.getLogger(__name__)
 
-SHOP_FRONT = (catalogue, members, carts, quotes, coupons, campaigns)
+SHOP_FRONT = (pages, catalogue, members, carts, quotes, coupons, campaigns)
 """What is there to see and to choose before anybody checks out."""
 
 

@@ -27,6 +27,9 @@ from target_app.settings import StorefrontSettings
         ("POST", "/v1/orders/o_1/payments", "payment"),
         ("POST", "/v1/orders/o_1/cancel", "payment"),
         ("POST", "/v1/webhooks/psp", "payment"),
+        ("GET", "/", "browse"),
+        ("GET", "/sale/HOT", "browse"),
+        ("GET", "/orders/o_1/page", "checkout"),
         ("GET", "/healthz", None),
         ("GET", "/readyz", None),
         ("GET", "/metrics", None),
@@ -149,6 +152,7 @@ def test_the_door_turns_away_without_a_look_and_counts_who_has_left() -> None:
         assert status == 429
         least_ms, most_ms = RETRY_AFTER_MS
         assert least_ms / 1000 <= int(headers["retry-after"]) <= most_ms / 1000
+        assert headers["refresh"] == headers["retry-after"], "for the browsers of those who wait"
         assert room.served == ["/v1/checkouts"] * 2
         room.open.set()
         assert (await knock(door, "POST", "/v1/orders/o/payments"))[0] == 200
