@@ -108,9 +108,8 @@ def as_environment(images: Images) -> dict[str, str]:
 def names_with(run_id: str) -> list[str]:
     """Return every container, network and volume at the engine whose name holds the run's id."""
     with engine() as client:
-        things = [
-            *client.containers.list(all=True),
-            *client.networks.list(),
-            *client.volumes.list(),
-        ]
-        return [thing.name for thing in things if run_id in thing.name]
+        # The list as it is: asking for the details of a container that goes meanwhile fails.
+        listed = client.api.containers(all=True)
+        others = [*client.networks.list(), *client.volumes.list()]
+    names = [name.lstrip("/") for container in listed for name in container["Names"]]
+    return [name for name in [*names, *(other.name for other in others)] if run_id in name]
