@@ -1,6 +1,7 @@
 """Run every benchmark, one after the other: `python -m benchmarks`."""
 
-from benchmarks import proxy
+from benchmarks import proxy, storefront
 
 if __name__ == "__main__":
     proxy.main()
+    storefront.main()

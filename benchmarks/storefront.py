@@ -32,11 +32,11 @@ import httpx
 
 from chaos.server import choose_proxy
 from chaos.toxiproxy import ToxiproxyApi
+from doorbuster.cli.stacks import own_or_shared
 from doorbuster.components import Topology
 from doorbuster.stack.binaries import wheel_install
 from doorbuster.stack.embedded import embedded
 from doorbuster.stack.order import StackOrder
-from doorbuster.stack.proxies import OwnProxy
 
 ROOT = Path(__file__).resolve().parent.parent
 STRATEGIES = ("conditional_update", "row_lock", "unit_rows", "buckets", "redis_gate")
@@ -153,8 +153,6 @@ def ceiling(topology: Topology, folder: Path) -> float:
 @contextmanager
 def shop(strategy: str, replication: Any, folder: Path) -> Iterator[Topology]:
     choice = choose_proxy("auto", environ={}, which=lambda _: None)
-    assert choice.program is not None
-    proxy = OwnProxy((*choice.program, "-host", "127.0.0.1", "-port", "{port}"))
     order = StackOrder(
         run_id=f"bench{uuid.uuid4().hex[:8]}",
         logs=folder,
@@ -163,7 +161,7 @@ def shop(strategy: str, replication: Any, folder: Path) -> Iterator[Topology]:
         replication=replication,
         redis=strategy == "redis_gate",
     )
-    with embedded(order, proxy) as topology:
+    with embedded(order, own_or_shared(choice)) as topology:
         yield topology
 
 

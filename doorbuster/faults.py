@@ -182,8 +182,13 @@ class Fault(Frozen):
     @property
     def kind(self) -> FaultKind:
         """The fault's kind, with its settings."""
-        kinds: list[FaultKind | None] = [getattr(self, kind) for kind in KINDS]
-        return next(kind for kind in kinds if kind is not None)
+        kind: FaultKind = getattr(self, self.word)
+        return kind
+
+    @property
+    def word(self) -> str:
+        """The plan's word for the kind, such as `reset_peer`."""
+        return next(word for word in KINDS if getattr(self, word) is not None)
 
     @property
     def ends_after_s(self) -> float | None:

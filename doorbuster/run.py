@@ -232,8 +232,7 @@ def _fault_span(
     journal: Journal, fault: Fault, inflicted: AbstractContextManager[None]
 ) -> Iterator[None]:
     """Stamp a fault before and after each of its ends, so that no figure starts too late."""
-    kind = type(fault.kind).__name__.lower()
-    journal.record("fault", "begin", fault.name, on=fault.on, kind=kind)
+    journal.record("fault", "begin", fault.name, on=fault.on, kind=fault.word)
     with ExitStack() as held:
         held.enter_context(inflicted)
         journal.record("fault", "active", fault.name)

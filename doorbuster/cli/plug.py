@@ -126,7 +126,6 @@ class Plug:
             with closing(ToxiproxyApi(topology.proxy_api)) as api:
                 described = self.guard.stack.proxy(api.version())
             write_json(self.run.environment, environment(proxy=described))
-            self._topology = topology
             self.screen.say(f"the shop is up at {topology.shop_url}, behind {described}")
             try:
                 yield topology
@@ -136,6 +135,7 @@ class Plug:
                 self.screen.say("ending the stack ...")
 
     def _traffic(self, topology: Topology) -> AbstractContextManager[Traffic]:
+        self._topology = topology
         order = TrafficOrder(
             run_id=self.run.run_id,
             run_dir=str(self.run.path.resolve()),

@@ -78,4 +78,4 @@ def print_timeline(plan: Plan) -> None:
                 for breakage in calls_for(event.fault.name, kind, proxies):
                     print(f"{'':19}{breakage.begin if event.begins else breakage.end}")
             case kind:
-                print(f"{'':19}{type(kind).__name__.lower()} {event.fault.on} {kind!r}")
+                print(f"{'':19}{event.fault.word} {event.fault.on} {kind!r}")

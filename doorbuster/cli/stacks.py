@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from chaos.server import ProxyChoice, choose_proxy
+from chaos.server import Choice, ProxyChoice, choose_proxy
 from doorbuster.components import Topology
 from doorbuster.errors import PlanError
 from doorbuster.stack.embedded import embedded
 from doorbuster.stack.order import StackOrder
 from doorbuster.stack.proxies import OwnProxy, SharedProxy
 
+ProxyName = Choice
 StackName = Literal["embedded", "containers"]
-ProxyName = Literal["auto", "toxiproxy", "embedded"]
 
 
 @dataclass(frozen=True)

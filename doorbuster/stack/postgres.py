@@ -7,6 +7,7 @@ import signal
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import asyncpg
 
@@ -126,7 +127,29 @@ def create_primary(cluster: Cluster) -> LocalComponent:
     return cluster.server(PRIMARY)
 
 
-def create_shop_database(cluster: Cluster) -> None:
+class Reachable(Protocol):
+    """A pair of servers that can be asked, whatever stack it is part of."""
+
+    @property
+    def shop_password(self) -> str:
+        """What the shop's own user logs in with."""
+
+    def dsn(self, node: str, *, database: str = ...) -> str:
+        """Return how to reach a node past the proxy, as the superuser."""
+
+
+class Standby(Protocol):
+    """A standby that is being waited for."""
+
+    @property
+    def logs(self) -> Path:
+        """The file that its output goes to."""
+
+    def is_up(self) -> bool:
+        """Say whether it runs."""
+
+
+def create_shop_database(cluster: Reachable) -> None:
     """Give the shop a database that it owns, as a user with no power over the server."""
     dsn = cluster.dsn(PRIMARY, database=SUPERUSER)
     ask(dsn, f"CREATE ROLE {SHOP} LOGIN PASSWORD '{cluster.shop_password}'")
@@ -153,7 +176,7 @@ def create_standby(cluster: Cluster, *, replication_port: int) -> LocalComponent
     return cluster.server(STANDBY)
 
 
-def begin_replication(cluster: Cluster, standby: LocalComponent, *, synchronous: bool) -> None:
+def begin_replication(cluster: Reachable, standby: Standby, *, synchronous: bool) -> None:
     """Wait until the standby streams; then, if `synchronous`, let commits wait for it.
 
     Not earlier, since every commit hangs while the standby they wait for is not there. It is set
@@ -167,7 +190,7 @@ def begin_replication(cluster: Cluster, standby: LocalComponent, *, synchronous:
         await_standby(dsn, standby, "sync_state = 'sync'")
 
 
-def await_standby(dsn: str, standby: LocalComponent, condition: str) -> None:
+def await_standby(dsn: str, standby: Standby, condition: str) -> None:
     question = (
         f"SELECT EXISTS (SELECT FROM pg_stat_replication "
         f"WHERE application_name = '{STANDBY}' AND {condition})"

@@ -1,6 +1,5 @@
 """The shop under test on a real port, and what somebody without JavaScript reads on its pages."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
@@ -8,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
-from target_app.serving import bound_socket
+from tests.integration.running_provider import served
 from tests.integration.running_shop import Rehearsed, running_shop
 
 UNSEEN = {"script", "style", "noscript", "head"}
@@ -60,27 +58,3 @@ async def shop_on_port(
             httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as visitor,
         ):
             yield run, visitor
-
-
-@asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
-    bound = bound_socket("127.0.0.1", 0, shared=False)
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[bound]))
-    while not server.started:  # noqa: ASYNC110  # uvicorn tells nobody
-        await asyncio.sleep(0.01)
-    try:
-        host, port = bound.getsockname()
-        yield f"http://{host}:{port}"
-    finally:
-        server.should_exit = True
-        await serving
-        bound.close()

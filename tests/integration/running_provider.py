@@ -117,17 +117,17 @@ async def running_provider(folder: Path, *, timeout_s: float = BOUND_S) -> Async
             simulator = Simulator(book, announcer)
             async with (
                 aclosing(announcer),
-                served(simulator) as url,
+                served(create_provider_app(simulator)) as url,
                 httpx.AsyncClient(base_url=url, trust_env=False, timeout=timeout_s) as client,
             ):
                 yield Provided(client, simulator, shop)
 
 
 @asynccontextmanager
-async def served(simulator: Simulator) -> AsyncIterator[str]:
+async def served(app: Any) -> AsyncIterator[str]:
     bound = bound_socket("127.0.0.1", 0, shared=False)
     config = uvicorn.Config(
-        create_provider_app(simulator),
+        app,
         http="httptools",
         ws="none",
         lifespan="off",

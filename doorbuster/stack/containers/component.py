@@ -98,7 +98,7 @@ class ContainerComponent:
             self._service.ready,
             what=self.name,
             log=self.logs,
-            alive=self._is_running,
+            alive=self.is_up,
             bound_s=READY_BOUND_S,
         )
 
@@ -107,7 +107,7 @@ class ContainerComponent:
 
     def kill(self) -> None:
         with asked(f"kill {self.name}"):
-            if self._is_running():
+            if self.is_up():
                 self._wrapped.kill()
             self._wrapped.wait(timeout=KILL_BOUND_S)
         self._await_output()
@@ -139,7 +139,7 @@ class ContainerComponent:
     def _wrapped(self) -> Any:
         return self._container.get_wrapped_container()
 
-    def _is_running(self) -> bool:
+    def is_up(self) -> bool:
         with asked(f"describe {self.name}"):
             self._wrapped.reload()
         return bool(self._wrapped.status == "running")

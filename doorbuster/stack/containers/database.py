@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from doorbuster.stack.containers.component import ContainerComponent, Service
+from doorbuster.stack.containers.component import Service
 from doorbuster.stack.ports import LOOPBACK
-from doorbuster.stack.postgres import PRIMARY, SHOP, STANDBY, SUPERUSER, ask, objection
-from doorbuster.stack.ready import wait_until_ready
+from doorbuster.stack.postgres import PRIMARY, SHOP, STANDBY, SUPERUSER, objection
 
 POSTGRES_PORT = 5432
 
@@ -99,36 +98,3 @@ class Cluster:
             entrypoint=("bash", "-euc", script, "bash"),
             words=tuple(settings),
         )
-
-
-def create_shop_database(cluster: Cluster) -> None:
-    """Give the shop a database that it owns, as a user with no power over the server."""
-    dsn = cluster.dsn(PRIMARY, database=SUPERUSER)
-    ask(dsn, f"CREATE ROLE {SHOP} LOGIN PASSWORD '{cluster.shop_password}'")
-    ask(dsn, f"CREATE DATABASE {SHOP} OWNER {SHOP}")
-
-
-def begin_replication(cluster: Cluster, standby: ContainerComponent, *, synchronous: bool) -> None:
-    """Wait until the standby streams; then, if `synchronous`, let commits wait for it.
-
-    Not earlier, since every commit hangs while the standby they wait for is not there.
-    """
-    dsn = cluster.dsn(PRIMARY)
-    await_standby(dsn, standby, "state = 'streaming'")
-    if synchronous:
-        ask(dsn, f"ALTER SYSTEM SET synchronous_standby_names = '\"{STANDBY}\"'")
-        ask(dsn, "SELECT pg_reload_conf()")
-        await_standby(dsn, standby, "sync_state = 'sync'")
-
-
-def await_standby(dsn: str, standby: ContainerComponent, condition: str) -> None:
-    question = (
-        f"SELECT EXISTS (SELECT FROM pg_stat_replication "
-        f"WHERE application_name = '{STANDBY}' AND {condition})"
-    )
-    wait_until_ready(
-        partial(objection, dsn, question),
-        what=f"replication to {STANDBY}",
-        log=standby.logs,
-        alive=lambda: bool(standby.pids()),
-    )

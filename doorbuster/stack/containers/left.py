@@ -40,7 +40,7 @@ def left_of(client: Any, run_id: str, *, volumes: Collection[str]) -> list[str]:
     """Return one line for each thing of the run that is still there."""
     existing = {volume.name for volume in client.volumes.list()}
     return [
-        *(f"container {container.name}" for container in containers_of(client, run_id)),
+        *(f"container {c.attrs['Names'][0]}" for c in containers_of(client, run_id)),
         *(f"network {network.name}" for network in networks_of(client, run_id)),
         *(f"volume {name}" for name in sorted(existing & set(volumes))),
     ]

@@ -6,7 +6,8 @@ from contextlib import ExitStack, contextmanager
 from testcontainers.core.network import Network
 
 from doorbuster.components import DatabaseNode, Topology
-from doorbuster.stack.containers import database, parts
+from doorbuster.stack import postgres
+from doorbuster.stack.containers import parts
 from doorbuster.stack.containers.component import ContainerComponent, Place, Service
 from doorbuster.stack.containers.database import Cluster
 from doorbuster.stack.containers.engine import RUN_LABEL, asked, engine
@@ -72,7 +73,7 @@ class Assembly:
         redis = self.start_redis()
         self.open_connections(proxy)
         primary.wait_ready()
-        database.create_shop_database(cluster)
+        postgres.create_shop_database(cluster)
         if redis is not None:
             redis.wait_ready()
         replicas = [self.start(service) for service in self.storefronts(cluster)]
@@ -81,7 +82,7 @@ class Assembly:
         )
         standby.wait_ready()
         synchronous = self.order.replication == "synchronous"
-        database.begin_replication(cluster, standby, synchronous=synchronous)
+        postgres.begin_replication(cluster, standby, synchronous=synchronous)
         for component in (provider, *replicas):
             component.wait_ready()
         return self.topology(cluster, primary=primary, standby=standby)
