@@ -71,6 +71,11 @@ def run_in_locust(work: Callable[[], None]) -> None:
         raise DoorbusterError(f"Locust did not start its user within {STARTS_WITHIN_S:g} s")
     traffic.get()
     runner.quit()
+    require_sound_listeners()
+
+
+def require_sound_listeners() -> None:
+    """Insist that no plug-in failed, which Locust only logs."""
     if locust.log.unhandled_greenlet_exception:
         raise DoorbusterError("a listener of Locust's events failed; its log line says how")
 

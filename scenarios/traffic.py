@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gevent
+from gevent import socket
 
 from doorbuster.arrivals import Arrival, arrivals
+from doorbuster.errors import TargetNotReady
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
 from scenarios.adapter import load_adapter
@@ -41,6 +43,18 @@ class Traffic:
         self._loop: OpenLoop | None = None
         allow_many_sockets()
 
+    def require_shop(self, *, within_s: float) -> None:
+        """Insist that the shop takes connections from here."""
+        with socket.socket(self._endpoint.family, socket.SOCK_STREAM) as probe:
+            probe.settimeout(within_s)
+            try:
+                probe.connect(self._endpoint.address)
+            except OSError as error:
+                raise TargetNotReady(
+                    f"{socket.gethostname()} cannot reach the shop at {self._order.base_url}: "
+                    f"{error.strerror or error}"
+                ) from error
+
     def stop(self) -> None:
         """End early, as `OpenLoop.stop` does."""
         assert self._loop is not None
@@ -70,7 +84,9 @@ class Traffic:
             self._visits(around, deadlines),
             clock=clock,
             recording=recording,
-            max_in_flight=max(1, plan.traffic.max_in_flight // order.count),
+            max_in_flight=share_of(
+                plan.traffic.max_in_flight, index=order.index, count=order.count
+            ),
         )
 
         def run() -> None:
@@ -110,6 +126,11 @@ def stripe(everyone: list[Arrival], *, index: int, count: int) -> list[Arrival]:
     if not 0 <= index < count:
         raise ValueError(f"stripe {index} of {count}: expected an index below the count")
     return everyone[index::count]
+
+
+def share_of(total: int, *, index: int, count: int) -> int:
+    """Return one process's share of a whole number; together the shares are the number."""
+    return total // count + (index < total % count)
 
 
 def allow_many_sockets() -> None:

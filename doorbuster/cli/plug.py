@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-import msgspec
 import typer
+from msgspec.structs import asdict
 
 from chaos.inflict import Hands, inflict
 from chaos.toxiproxy import ToxiproxyApi
@@ -17,19 +17,20 @@ from doorbuster.cli.interrupts import Interrupts
 from doorbuster.cli.plans import reference_shop
 from doorbuster.cli.screen import Screen
 from doorbuster.cli.stacks import ChosenStack, ProxyName, choose_stack
+from doorbuster.cli.traffic import Elsewhere, job, order_of, told_in_words
 from doorbuster.clock import Clock
 from doorbuster.components import Topology, require_proxy
 from doorbuster.environment import environment
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault
 from doorbuster.journal import Journal
+from doorbuster.news import News
 from doorbuster.plan import KnownShop, Plan
 from doorbuster.run import Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
 from doorbuster.samples import sampling
 from doorbuster.stack.generator import generator
 from doorbuster.stack.order import StackOrder
-from scenarios.order import TrafficOrder
 
 WAITING_LEASE_S: Final = 120.0
 """For the stages that do not tick: bringing the stack up, the final read, the clean-up."""
@@ -98,6 +99,8 @@ class Plug:
     journal: Journal
     screen: Screen
     interrupts: Interrupts
+    elsewhere: Elsewhere | None = None
+    _environment: dict[str, Any] = field(default_factory=dict, init=False)
     _hands: Hands | None = field(default=None, init=False)
     _looked_s: float = field(default=0.0, init=False)
     _topology: Topology | None = field(default=None, init=False)
@@ -125,7 +128,8 @@ class Plug:
         with self.guard.stack.bring_up(order) as topology:
             with closing(ToxiproxyApi(topology.proxy_api)) as api:
                 described = self.guard.stack.proxy(api.version())
-            write_json(self.run.environment, environment(proxy=described))
+            self._environment = environment(proxy=described)
+            write_json(self.run.environment, self._environment)
             self.screen.say(f"the shop is up at {topology.shop_url}, behind {described}")
             try:
                 yield topology
@@ -136,19 +140,23 @@ class Plug:
 
     def _traffic(self, topology: Topology) -> AbstractContextManager[Traffic]:
         self._topology = topology
-        order = TrafficOrder(
-            run_id=self.run.run_id,
-            run_dir=str(self.run.path.resolve()),
-            plan=self.plan.model_dump(mode="json", by_alias=True, exclude_none=True),
-            base_url=topology.shop_url,
+        order = order_of(self.plan, self.run, topology)
+        made = replace(
+            job(order, self.plan, self.elsewhere),
+            hear=self._hear,
+            tick=lambda: self._tick(None),
         )
-        traffic = self.plan.traffic
-        return generator(
-            msgspec.json.encode(order),
-            run_id=self.guard.run_id,
-            logs=self.run.logs.resolve(),
-            patience_s=traffic.patience + traffic.timeout,
-        )
+        return generator(made, run_id=self.guard.run_id, logs=self.run.logs.resolve())
+
+    def _hear(self, news: News) -> None:
+        """Write down what a part of the generator did, and say what people have to know."""
+        told = {name: value for name, value in asdict(news).items() if value not in (None, "")}
+        self.journal.record("worker", "point", told.pop("what"), **told)
+        if news.what == "joined":
+            self._environment.setdefault("workers", []).append(told)
+            write_json(self.run.environment, self._environment)
+        if line := told_in_words(news, self.elsewhere):
+            self.screen.say(line)
 
     def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[None]:
         if self._hands is None:

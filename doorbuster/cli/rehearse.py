@@ -12,12 +12,14 @@ from doorbuster.cli.plans import (
     PlanArgument,
     SeedOption,
     SetOption,
+    WorkersOption,
     find_plan,
     summary_of,
 )
 from doorbuster.cli.plug import Guard, Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
+from doorbuster.cli.traffic import BindOption, ExpectOption, elsewhere
 from doorbuster.faults import Down, Latency, ResetPeer, Timeout
 from doorbuster.journal import Journal
 from doorbuster.plan import Plan
@@ -40,9 +42,13 @@ def rehearse(
     runs: RunsOption = RUNS,
     proxy: ProxyOption = "auto",
     dry_run: DryRunOption = False,
+    workers: WorkersOption = None,
+    expect_workers: ExpectOption = None,
+    bind: BindOption = None,
 ) -> int:
     """Rehearse a sale: start the shop, send the crowd, break things, and report."""
-    loaded = find_plan(plan, changes=changes or (), seed=seed)
+    place = elsewhere(expect_workers, bind, workers)
+    loaded = find_plan(plan, changes=changes or (), seed=seed, workers=workers or expect_workers)
     if dry_run:
         print_timeline(loaded.plan)
         return 0
@@ -55,7 +61,7 @@ def rehearse(
         with Journal(run.journal) as journal:
 
             def play(guard: Guard) -> None:
-                plug = Plug(screen.plan, run, guard, journal, screen, interrupts)
+                plug = Plug(screen.plan, run, guard, journal, screen, interrupts, place)
                 Rehearsal(screen.plan, plug.parts(), journal).run()
 
             act(run, journal=journal, screen=screen, proxy=proxy, body=play)

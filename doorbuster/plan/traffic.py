@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from doorbuster.faults import Frozen
 from doorbuster.quantities import Duration, rate_per_s, rate_text
@@ -91,6 +91,7 @@ class Traffic(Frozen):
         max_lateness: The p99 of lateness per phase above which its figures are unknown.
         timeout: How long a shopper's app waits for one answer.
         patience: How long a shopper goes on with one operation, retries and polling included.
+        workers: Generator processes that share the arrivals and `max_in_flight` between them.
     """
 
     arrivals: Annotated[
@@ -103,3 +104,13 @@ class Traffic(Frozen):
     max_lateness: Duration | None = None
     timeout: Duration = 3.0
     patience: Duration = 8.0
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+
+    @model_validator(mode="after")
+    def _some_for_each_worker(self) -> "Traffic":
+        if self.workers > self.max_in_flight:
+            raise ValueError(
+                f"max_in_flight is {self.max_in_flight}: expected at least one session for each "
+                f"of the {self.workers} workers"
+            )
+        return self
