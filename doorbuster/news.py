@@ -33,7 +33,7 @@ class News(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     python: str | None = None
     offset_s: float | None = None
     uncertainty_s: float | None = None
-    kept: bool = True
+    kept: bool | None = None
     message: str = ""
 
 

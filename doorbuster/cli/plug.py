@@ -31,6 +31,7 @@ from doorbuster.rundir import RunDirectory, write_json
 from doorbuster.samples import sampling
 from doorbuster.stack.generator import generator
 from doorbuster.stack.order import StackOrder
+from doorbuster.stack.ports import LOOPBACK
 
 WAITING_LEASE_S: Final = 120.0
 """For the stages that do not tick: bringing the stack up, the final read, the clean-up."""
@@ -72,7 +73,9 @@ def guarded(plan: Plan, run: RunDirectory, proxy: ProxyName) -> Iterator[Guard]:
         yield Guard(run.run_id, stack, watchdog)
 
 
-def stack_order(plan: Plan, shop: KnownShop, *, run_id: str, logs: Path) -> StackOrder:
+def stack_order(
+    plan: Plan, shop: KnownShop, *, run_id: str, logs: Path, edge_host: str = LOOPBACK
+) -> StackOrder:
     """Return what to bring up for `plan`: its storefront, and what that is built on."""
     storefront = plan.storefront
     return StackOrder(
@@ -84,6 +87,7 @@ def stack_order(plan: Plan, shop: KnownShop, *, run_id: str, logs: Path) -> Stac
         flaws=storefront.flaws,
         replication=storefront.replication,
         hold_s=storefront.hold,
+        edge_host=edge_host,
         redis=shop.has_redis(storefront),
         redis_snapshot_s=storefront.redis_snapshot,
     )
@@ -123,7 +127,11 @@ class Plug:
         """Bring the plan's stack up, and end it whatever happens."""
         self.screen.say("starting the stack ...")
         order = stack_order(
-            self.plan, reference_shop(), run_id=self.guard.run_id, logs=self.run.logs
+            self.plan,
+            reference_shop(),
+            run_id=self.guard.run_id,
+            logs=self.run.logs,
+            edge_host=self.elsewhere.host if self.elsewhere else LOOPBACK,
         )
         with self.guard.stack.bring_up(order) as topology:
             with closing(ToxiproxyApi(topology.proxy_api)) as api:

@@ -19,7 +19,7 @@ from doorbuster.cli.plans import (
 from doorbuster.cli.plug import Guard, Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
-from doorbuster.cli.traffic import BindOption, ExpectOption, elsewhere
+from doorbuster.cli.traffic import BindOption, ExpectOption, elsewhere, require_reachable
 from doorbuster.faults import Down, Latency, ResetPeer, Timeout
 from doorbuster.journal import Journal
 from doorbuster.plan import Plan
@@ -49,6 +49,7 @@ def rehearse(
     """Rehearse a sale: start the shop, send the crowd, break things, and report."""
     place = elsewhere(expect_workers, bind, workers)
     loaded = find_plan(plan, changes=changes or (), seed=seed, workers=workers or expect_workers)
+    require_reachable(place, loaded.plan)
     if dry_run:
         print_timeline(loaded.plan)
         return 0

@@ -62,19 +62,21 @@ def elsewhere(expected: int | None, bind: str | None, workers: int | None) -> El
 
 
 def address_of(text: str, *, option: str) -> tuple[str, int]:
-    """Split `HOST:PORT`, an IPv6 host in brackets."""
+    """Split `HOST:PORT`."""
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+    if not colon or not host or ":" in host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise PlanError(f"{option} {text}: expected HOST:PORT, such as {DEFAULT_BIND}")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    return host, int(port)
 
 
 def require_bindable(host: str, port: int) -> None:
     """Insist that workers can join there, before a whole stack is started for nothing."""
-    if host in ("0.0.0.0", "::", "*"):
+    if host in ("0.0.0.0", "*"):
         raise PlanError(f"--bind {host}:{port}: expected an address that workers can connect to")
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, family=socket.AF_INET, type=socket.SOCK_STREAM
+        )[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
@@ -83,6 +85,15 @@ def require_bindable(host: str, port: int) -> None:
             f"--bind {host}:{port}: {error.strerror}; expected an address of this machine and a "
             "free port"
         ) from error
+
+
+def require_reachable(place: Elsewhere | None, plan: Plan) -> None:
+    """Refuse workers of other hosts where the shop is on loopback whatever they ask for."""
+    if place is not None and plan.stack == "containers" and not place.host.startswith("127."):
+        raise PlanError(
+            f"--bind {place.host}:{place.port}: the containers stack is on loopback alone; "
+            "expected `stack: embedded`, or workers on this machine"
+        )
 
 
 def order_of(plan: Plan, run: RunDirectory, topology: Topology) -> TrafficOrder:

@@ -73,6 +73,7 @@ class Generator:
         self._lines = Lines(self._process.stdout)
         self._workers: dict[Path, subprocess.Popen[bytes]] = {}
         self._lost = ""
+        self._joined: int | None = None
 
     @property
     def pid(self) -> int:
@@ -89,8 +90,13 @@ class Generator:
         give_up_s = time.monotonic() + self._job.ready_within_s
         while not self._listen(within_s=LOOK_EVERY_S):
             self._job.tick()
-            if time.monotonic() > give_up_s or self._process.poll() is not None:
+            if self._process.poll() is not None:
                 raise self._broken("did not get ready")
+            if time.monotonic() > give_up_s:
+                joined = f"; {self._joined} workers joined" if self._joined is not None else ""
+                raise self._broken(
+                    f"did not get ready within {self._job.ready_within_s:g} s{joined}"
+                )
             self._require_workers()
 
     def begin(self, clock: Clock) -> None:
@@ -147,7 +153,10 @@ class Generator:
         except msgspec.MsgspecError as error:
             raise self._broken(f"said {line[:120]!r} ({error})") from error
         if news.what == "listening":
+            self._joined = 0
             self._start_workers(f"{LOOPBACK}:{news.port}")
+        if news.what == "joined":
+            self._joined = (self._joined or 0) + 1
         if news.what == "lost":
             self._lost = self._lost or news.message
         self._job.hear(news)

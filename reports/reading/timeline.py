@@ -95,7 +95,7 @@ class Timeline:
     def records_missing(self) -> str | None:
         """Why operations may have been done that no file tells of; None if all were written."""
         for event in self._events("worker", "point", "lost"):
-            if event.detail.get("kept") is not True:
+            if event.detail.get("kept") is False:
                 return "the last operations of a lost worker never came home"
         return None
 

@@ -161,13 +161,13 @@ class Crew:
             raise DoorbusterError(f"{member} failed: {farewell.message}")
         if farewell.how == "left":
             self._lose(member, f"{member} left: {farewell.message}", kept=True)
-        if farewell.offset_s is not None:
+        if farewell.offset_s is not None and self.order.elsewhere:
             self.tell(
                 News(
                     "clock",
                     worker=member.index,
-                    offset_s=farewell.offset_s,
-                    uncertainty_s=farewell.uncertainty_s,
+                    offset_s=round(farewell.offset_s, 6),
+                    uncertainty_s=round(farewell.uncertainty_s or 0.0, 6),
                 )
             )
 

@@ -159,4 +159,4 @@ def require_address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65_535:
         raise DoorbusterError(f"{text!r}: expected HOST:PORT, such as 127.0.0.1:5557")
-    return host.strip("[]"), int(port)
+    return host, int(port)

@@ -187,6 +187,9 @@ class Worker:
             shipping.ship()
 
     def _compare_clocks(self) -> Offset:
+        """Compare our clock with the master's, which on one host are the same."""
+        if self._folder is None:
+            return Offset(0.0, 0.0)
         trips = []
         for _ in range(CLOCK_ROUNDS):
             asked_s = time.monotonic()
