@@ -64,6 +64,8 @@ class Master:
         finally:
             crew.close()
             crew.runner.quit()
+            # Words for a host that has gone would keep this process from ending.
+            crew.runner.server.close(linger=0)  # type: ignore[no-untyped-call]
 
     def _lead(self, crew: Crew) -> int:
         self._attend(crew, until=lambda: crew.is_ready)
@@ -81,17 +83,20 @@ class Master:
         self._attend(crew, until=lambda: self._stopped or crew.lost > 0 or crew.is_over)
         spawning.get()
         crew.halt()
-        self._stopped = False
-        self._attend(crew, until=lambda: crew.is_over)
+        while not crew.is_over:
+            self._listen(crew)
         return LOST_EXIT_CODE if crew.lost else 0
 
     def _attend(self, crew: Crew, *, until: Callable[[], bool]) -> None:
         """Listen to the workers until something is so, or somebody stops the traffic."""
         while not until() and not self._stopped:
-            with suppress(gevent.queue.Empty):
-                crew.hear(crew.post.inbox.get(timeout=LOOK_EVERY_S))
-            if crew.is_ready:
-                crew.look_for_lost()
+            self._listen(crew)
+
+    def _listen(self, crew: Crew) -> None:
+        with suppress(gevent.queue.Empty):
+            crew.hear(crew.post.inbox.get(timeout=LOOK_EVERY_S))
+        if crew.is_ready:
+            crew.look_for_lost()
 
     def _stop(self) -> None:
         self._stopped = True

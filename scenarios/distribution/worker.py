@@ -83,7 +83,9 @@ def main(arguments: list[str]) -> int:
         try:
             return Worker(runner, baton, Path(folder[0]) if folder else None).serve()
         finally:
-            # What was said last may still be on its way; a master that has gone holds up nobody.
+            # Locust's own loop reads a closed connection again and again, so it ends first. What
+            # was said last may still be on its way; a master that has gone holds up nobody.
+            runner.greenlet.kill()
             runner.client.close(linger=2000)  # type: ignore[no-untyped-call]
     except DoorbusterError as error:
         sys.stderr.write(f"worker: {error}\n")
@@ -116,7 +118,8 @@ class Worker:
                 say("the rehearsal ended before it began")
                 return 0
             except Left:
-                farewell = Farewell("left", "it was ended by hand")
+                self._post.send(Farewell("left", "it was ended by hand"))
+                return 0
             except Refused as error:
                 self._post.send(Unable(str(error)))
                 raise
