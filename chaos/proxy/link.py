@@ -49,7 +49,7 @@ class Link:
     def update(self, toxic: Toxic) -> None:
         """Act by changed attributes from now on, and draw again whether this link is affected."""
         stage = self._by_name[toxic.name]
-        if stage.doomed:
+        if stage.doomed or stage.closed:
             return
         stage.interrupt()
         stage.attributes = toxic.attributes
@@ -61,7 +61,7 @@ class Link:
 
     def remove(self, toxic: Toxic) -> None:
         stage = self._by_name.pop(toxic.name)
-        if stage.doomed:
+        if stage.doomed or stage.closed:
             return
         stage.leave()
         if toxic.kind.closes_when_removed:

@@ -46,12 +46,12 @@ class Toxic:
             raise ApiError(400, "invalid toxic type")
         if name in taken:
             raise ApiError(409, "toxic already exists")
-        attributes = given.integers(KINDS[type_name].defaults)
+        attributes = acceptable(KINDS[type_name], given.integers(KINDS[type_name].defaults))
         return cls(name, type_name, stream, toxicity, attributes)
 
     def updated(self, body: Body) -> "Toxic":
         """Return this toxic with the members of `body` in place of its own."""
-        attributes = body.members("attributes").integers(self.attributes)
+        attributes = acceptable(self.kind, body.members("attributes").integers(self.attributes))
         toxicity = body.number("toxicity", self.toxicity)
         return replace(self, attributes=attributes, toxicity=toxicity)
 
@@ -63,3 +63,11 @@ class Toxic:
             "stream": self.stream,
             "toxicity": self.toxicity,
         }
+
+
+def acceptable(kind: type[Stage], attributes: dict[str, int]) -> dict[str, int]:
+    """Return the attributes of a toxic, unless they are ones that crash the original."""
+    reason = kind.refused(attributes)
+    if reason is not None:
+        raise ApiError(400, reason)
+    return attributes

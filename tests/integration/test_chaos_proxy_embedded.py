@@ -108,7 +108,7 @@ def test_neighbour_of_a_new_toxic_keeps_what_it_holds(shop: Line) -> None:
     assert time.monotonic() - started_s >= 0.4
 
 
-@pytest.mark.parametrize("kind", ["bandwidth", "slow_close", "slicer", "limit_data"])
+@pytest.mark.parametrize("kind", ["down", "loss"])
 def test_toxic_that_is_not_built_is_refused_not_ignored(shop: Line, kind: str) -> None:
     reply = shop.server.call("POST", "/proxies/shop/toxics", {"type": kind})
     assert (reply.status, reply.json()["error"]) == (400, "invalid toxic type")
