@@ -40,6 +40,17 @@ class Body:
         # A client that sent 1 or 1.0 gets 1 back.
         return int(value) if value == int(value) else value
 
+    def count(self, name: str) -> int | None:
+        """Return a whole number of things or milliseconds, or None when it is 0 or not given."""
+        number = self._integer(name, 0)
+        if number < 0:
+            raise ApiError(400, f"{name} must be 0 or more, not {number}")
+        return number or None
+
+    def says(self, *names: str) -> bool:
+        """Whether any of these members is given."""
+        return any(self._members.get(name) is not None for name in names)
+
     def members(self, name: str) -> "Body":
         value = self._members.get(name)
         if value is None:

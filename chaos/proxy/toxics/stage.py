@@ -58,6 +58,8 @@ class Stage:
 
     def __init__(self, attributes: Mapping[str, int], flow: Flow) -> None:
         self.attributes = attributes
+        self.covered = True
+        """Whether the toxic is meant for this connection at all; not those after its first few."""
         self.active = False
         """Whether the toxicity draw chose this link. A spared stage is not in the way of data."""
         self.closed = False
