@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -78,7 +79,7 @@ class ProxyServer:
 
     def clear(self) -> None:
         for name in self.call("GET", "/proxies").json():
-            assert self.call("DELETE", f"/proxies/{name}").status == 204
+            assert self.call("DELETE", f"/proxies/{quote(name, safe='')}").status == 204
 
 
 @contextmanager
