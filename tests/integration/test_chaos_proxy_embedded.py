@@ -81,13 +81,6 @@ def test_removing_a_waiting_reset_answers_at_once_and_still_resets(shop: Line) -
         client.recv(1)
 
 
-def test_timeout_ends_after_its_time_though_the_sender_is_gone(shop: Line) -> None:
-    shop.add("timeout", timeout=500)
-    client, server = shop.connect()
-    server.close()
-    assert client.recv(1) == b""
-
-
 def test_refused_change_of_a_toxic_changes_nothing(shop: Line) -> None:
     shop.add("latency", latency=5, name="slow")
     path = "/proxies/shop/toxics/slow"
