@@ -24,7 +24,7 @@ class ByteCounters(Collector):
             family = CounterMetricFamily(
                 name, "", labels=("direction", "proxy", "listener", "upstream")
             )
-            for labels, count in totals.items():
+            for labels, count in sorted(totals.items()):
                 family.add_metric(labels, count)
             if totals:
                 yield family
