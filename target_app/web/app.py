@@ -25,6 +25,7 @@ from target_app.web import (
     quotes,
     settling,
     shopping,
+    waiting,
     webhooks,
 )
 from target_app.web.stamp import Stamp
@@ -45,6 +46,7 @@ def create_app(shop: Shop, *, drain: Drain | None = None) -> ASGIApp:
     _watch_breakers(shop)
     for face in (
         *SHOP_FRONT,
+        waiting,
         shopping,
         settling,
         webhooks,
