@@ -33,4 +33,4 @@ def unsealed(text: str, kind: type[T], *, secret: str) -> T:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(body), type=kind)
     except (binascii.Error, msgspec.DecodeError) as error:
-        raise BrokenSealError(f"not a {kind.__name__.strip('_').lower()}") from error
+        raise BrokenSealError("signed for something else") from error
