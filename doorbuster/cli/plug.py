@@ -24,7 +24,7 @@ from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault
 from doorbuster.journal import Journal
 from doorbuster.plan import KnownShop, Plan
-from doorbuster.run import Parts, Stopped, Traffic
+from doorbuster.run import Beat, Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
 from doorbuster.samples import sampling
 from doorbuster.stack.generator import generator
@@ -150,10 +150,11 @@ class Plug:
             patience_s=traffic.patience + traffic.timeout,
         )
 
-    def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[None]:
+    def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[Beat | None]:
         if self._hands is None:
             api = ToxiproxyApi(topology.proxy_api)
-            self._hands = Hands(topology, api, self.journal, seed=self.plan.seed)
+            log = self.run.logs / "hooks.log"
+            self._hands = Hands(topology, api, self.journal, seed=self.plan.seed, logs=log)
         return inflict(fault, self._hands)
 
     def _tick(self, clock: Clock | None) -> None:

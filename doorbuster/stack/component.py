@@ -13,6 +13,7 @@ import psutil
 from doorbuster import leftovers
 from doorbuster.components import RUN_MARK
 from doorbuster.errors import DoorbusterError
+from doorbuster.stack.hog import hog_program
 from doorbuster.stack.process import Program, spawn
 from doorbuster.stack.ready import wait_until_ready
 
@@ -42,6 +43,7 @@ class LocalComponent:
         self._ready = ready
         self._after_kill = after_kill
         self._root: subprocess.Popen[bytes] | None = None
+        self._hog: LocalComponent | None = None
 
     @property
     def name(self) -> str:
@@ -90,11 +92,39 @@ class LocalComponent:
         self.start()
         self.wait_ready()
 
+    def end(self, grace_s: float) -> None:
+        self._ask_to_end(self.program.stop_signal)
+        give_up_s = time.monotonic() + grace_s
+        while self.pids() and time.monotonic() < give_up_s:
+            time.sleep(0.02)
+        self.kill()
+
+    def start_hog(self, *, cores: int, bound_s: float) -> None:
+        assert self._hog is None, f"{self.name} has a hog beside it already"
+        self._hog = LocalComponent(
+            hog_program(self.program, cores=cores, bound_s=bound_s),
+            run_id=self._run_id,
+            address="",
+            ready=lambda _: "",
+        )
+        self._hog.start()
+
+    def hogs(self) -> Sequence[int]:
+        return [] if self._hog is None else self._hog.pids()
+
+    def end_hog(self) -> None:
+        if self._hog is not None:
+            self._hog.kill()
+            self._hog = None
+
     def ask_to_end(self) -> None:
         """Let the program end by itself, even if it was paused."""
+        self._ask_to_end(self.program.end_signal)
+
+    def _ask_to_end(self, how: signal.Signals) -> None:
         self.resume()
         if self._root is not None and self._root.poll() is None:
-            self._root.send_signal(self.program.end_signal)
+            self._root.send_signal(how)
 
     def _reap(self) -> None:
         if self._root is not None:

@@ -123,22 +123,38 @@ RULES: Final = [
     (
         "faults.0.down",
         {},
-        "expected exactly one kind of fault (latency, timeout, reset_peer, down,",
+        "expected exactly one kind of fault (latency, bandwidth, timeout, blackhole,",
     ),
-    ("faults.0.latency", GONE, "kill, pause, failover, respond), got none"),
+    ("faults.0.latency", GONE, "flush, respond, hooks), got none"),
     ("faults.0.latency.jiter", "1s", "Extra inputs are not permitted"),
     ("faults.0.on", "kitchen", "unknown component: expected one of edge, payments"),
     ("faults.0.on", "storefront-0", "unknown component"),
-    ("faults.0.on", "storefront-1", "storefront-1 takes kill, pause, not latency"),
-    ("faults.0.on", "redis-server", "redis-server takes kill, pause, not latency"),
+    (
+        "faults.0.on",
+        "storefront-1",
+        "storefront-1 takes kill, pause, restart, crash_loop, hog, hooks, not latency",
+    ),
+    (
+        "faults.0.on",
+        "redis-server",
+        "redis-server takes kill, pause, restart, crash_loop, hog, partition, flush, hooks, not",
+    ),
     (
         "faults.0.on",
         "redis",
         "fault 'payments latency' is on redis, and this shop has no Redis: expected "
         "`storefront.reservation` gate or `storefront.flaws` W9",
     ),
-    ("faults.1.on", "payments", "payments takes latency, timeout, reset_peer, down, not failover"),
-    ("faults.1.on", "provider", "provider takes kill, pause, respond, not failover"),
+    (
+        "faults.1.on",
+        "payments",
+        "payments takes latency, bandwidth, timeout, blackhole, reset_peer, slow_close, slicer,",
+    ),
+    (
+        "faults.1.on",
+        "provider",
+        "provider takes kill, pause, restart, crash_loop, hog, partition, respond, hooks, not",
+    ),
     ("faults.1.failover.lose", "face", "'process' or 'machine'"),
     ("faults.1.name", "payments latency", "two faults are called 'payments latency'"),
     # the budgets and stop conditions
