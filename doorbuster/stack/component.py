@@ -43,7 +43,7 @@ class LocalComponent:
         self._ready = ready
         self._after_kill = after_kill
         self._root: subprocess.Popen[bytes] | None = None
-        self._hog: LocalComponent | None = None
+        self._hogs: list[LocalComponent] = []
 
     @property
     def name(self) -> str:
@@ -100,22 +100,19 @@ class LocalComponent:
         self.kill()
 
     def start_hog(self, *, cores: int, bound_s: float) -> None:
-        assert self._hog is None, f"{self.name} has a hog beside it already"
-        self._hog = LocalComponent(
-            hog_program(self.program, cores=cores, bound_s=bound_s),
-            run_id=self._run_id,
-            address="",
-            ready=lambda _: "",
-        )
-        self._hog.start()
+        for _ in range(cores):
+            program = hog_program(self.program, number=len(self._hogs) + 1, bound_s=bound_s)
+            hog = LocalComponent(program, run_id=self._run_id, address="", ready=lambda _: "")
+            self._hogs.append(hog)
+            hog.start()
 
     def hogs(self) -> Sequence[int]:
-        return [] if self._hog is None else self._hog.pids()
+        return [pid for hog in self._hogs for pid in hog.pids()]
 
     def end_hog(self) -> None:
-        if self._hog is not None:
-            self._hog.kill()
-            self._hog = None
+        for hog in self._hogs:
+            hog.kill()
+        self._hogs.clear()
 
     def ask_to_end(self) -> None:
         """Let the program end by itself, even if it was paused."""
