@@ -19,10 +19,10 @@ from typing import Final, Protocol
 
 from doorbuster.clock import Clock
 from doorbuster.components import Topology
-from doorbuster.errors import DoorbusterError
+from doorbuster.errors import DoorbusterError, FaultStuck
 from doorbuster.faults import Fault
 from doorbuster.gate import Gate
-from doorbuster.journal import Journal
+from doorbuster.journal import NO_FAULT_STANDS, Journal
 from doorbuster.plan import Plan
 from doorbuster.timeline import Event, timeline
 
@@ -91,6 +91,7 @@ class Parts:
         shop: The shop's back office.
         inflict: A fault as a context: on when entered, seen to be gone when left. What is entered
             is called at each of the fault's beats.
+        standing: Looks for faults that stand; one line for each.
         sample: Takes one-second samples of the system while the context is open.
         tick: Called several times a second with the present moment; raises to end the run.
         gate: Judges the baseline.
@@ -100,6 +101,7 @@ class Parts:
     traffic: Callable[[Topology], AbstractContextManager[Traffic]]
     shop: Callable[[Topology], AbstractContextManager[Shop]]
     inflict: Callable[[Fault, Topology], AbstractContextManager[Beat | None]]
+    standing: Callable[[Topology], Sequence[str]]
     sample: Callable[[Topology, Clock], AbstractContextManager[None]]
     tick: Callable[[Clock | None], None]
     gate: Callable[[], Gate]
@@ -125,6 +127,7 @@ class Rehearsal:
 
     def drive(self, topology: Topology, shop: Shop) -> bool:
         """Send the traffic and act out the timeline; return whether to hurry from here on."""
+        self._require_clean(topology, "before the first fault")
         with (
             self.journal.span("stage", "traffic"),
             self.parts.traffic(topology) as traffic,
@@ -137,7 +140,14 @@ class Rehearsal:
                 traffic.begin(clock)
                 ended = self._timeline(topology, traffic, clock)
                 traffic.finish(now=ended is not None)
+        self._require_clean(topology, "after the last fault")
         return isinstance(ended, Stopped) and ended.by_hand
+
+    def _require_clean(self, topology: Topology, when: str) -> None:
+        """Insist that no fault stands: what is measured and read must be the shop as it is."""
+        if left := self.parts.standing(topology):
+            raise FaultStuck(f"{when} there is still something of one: {'; '.join(left)}")
+        self.journal.record("stage", "point", NO_FAULT_STANDS, when=when)
 
     def _timeline(self, topology: Topology, traffic: Traffic, clock: Clock) -> RunEnded | None:
         """Act out the timeline to its end; return what ended it early, if something did."""

@@ -13,6 +13,7 @@ from doorbuster.cli.plans import (
     SeedOption,
     SetOption,
     find_plan,
+    reference_shop,
     summary_of,
 )
 from doorbuster.cli.plug import Guard, Plug, ProxyOption
@@ -67,20 +68,22 @@ def rehearse(
 def print_timeline(plan: Plan) -> None:
     """Print what would happen when, with the calls to the proxy as they would be sent."""
     print(f"{plan.name}: {summary_of(plan)}")
+    redis = reference_shop().has_redis(plan.storefront)
     for event in timeline(plan):
         edge = "begin" if event.begins else "end"
         print(f"{event.at_s:8.2f} s  {edge:5}  {event.kind} {event.name}")
         if event.fault is None:
             continue
-        for line in dry_lines(event.fault, event):
+        for line in dry_lines(event.fault, event, redis=redis):
             print(f"{'':19}{line}")
 
 
-def dry_lines(fault: Fault, event: Event) -> list[str]:
+def dry_lines(fault: Fault, event: Event, *, redis: bool) -> list[str]:
     """Return what would be done at one moment of a fault; a beat of a flap turns it round."""
     if not isinstance(fault.kind, NetworkKind):
         return [f"{fault.word} {fault.on} {fault.kind!r}"]
     # The first beat of a flap ends what its begin began, the second begins it again.
     begins = event.begins if event.kind == "fault" else event.beat % 2 == 0
-    breakages = calls_for(fault.name, fault.kind, proxy_names(fault, "RUN"))
+    proxies = [name for name in proxy_names(fault, "RUN") if redis or not name.endswith("-redis")]
+    breakages = calls_for(fault.name, fault.kind, proxies)
     return [str(breakage.begin if begins else breakage.end) for breakage in breakages]
