@@ -8,6 +8,20 @@ from doorbuster.stack.proxies import OpenApi
 
 
 @dataclass(frozen=True)
+class RoomOrder:
+    """The waiting room that the shop is to have.
+
+    Args:
+        seed: Decides the draw among those who came before T0.
+    """
+
+    rate_per_s: float
+    active_max: int
+    lease_s: float
+    seed: int
+
+
+@dataclass(frozen=True)
 class StackOrder:
     """The shop that a plan asks for; whichever stack brings it up.
 
@@ -30,3 +44,4 @@ class StackOrder:
     edge_host: str = "127.0.0.1"
     redis: bool = False
     redis_snapshot_s: float | None = None
+    waiting_room: RoomOrder | None = None

@@ -234,6 +234,8 @@ def joining(
     finally:
         process.kill()
         process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def words_of(process: "subprocess.Popen[str]") -> str:
