@@ -84,9 +84,9 @@ class Channel:
 
     def receive(self) -> bytes:
         """Wait for bytes and return them; nothing means that the other side has ended."""
+        if self._tls is None:
+            return self._receive_raw()
         while received := self._receive_raw():
-            if self._tls is None:
-                return received
             plain = self._tls.decrypt(received)
             if plain or self._tls.ended:
                 return plain
@@ -161,7 +161,13 @@ class Channel:
     def _receive_raw(self) -> bytes:
         """Wait first: what was just asked cannot have been answered yet."""
         while True:
-            self._wait()
+            self._waiter = getcurrent()
+            try:
+                self._hub.switch()
+            finally:
+                self._waiter = None
+            if self.overdue:
+                raise TimeoutError
             try:
                 received: bytes = self._socket.recv(RECEIVE_BYTES)
             except BlockingIOError:
@@ -171,18 +177,13 @@ class Channel:
     def _wait_until_writable(self) -> None:
         watcher = self._hub.loop.io(self._socket.fileno(), _WRITE)
         watcher.start(self._on_writable)
-        try:
-            self._wait()
-        finally:
-            watcher.stop()
-            watcher.close()
-
-    def _wait(self) -> None:
         self._waiter = getcurrent()
         try:
             self._hub.switch()
         finally:
             self._waiter = None
+            watcher.stop()
+            watcher.close()
         if self.overdue:
             raise TimeoutError
 

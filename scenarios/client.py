@@ -38,9 +38,9 @@ class Client:
         A redirect that leads off the allow-list, nowhere or on and on is `redirect_refused`.
         """
         reply = self._once(self._shop, request)
-        if not self._redirects or redirects.location(reply) is None:
-            return reply
-        return self._follow(request, reply)
+        if self._redirects and redirects.location(reply) is not None:
+            return self._follow(request, reply)
+        return reply
 
     def _follow(self, request: bytes, reply: Reply) -> Reply:
         endpoint, first_sent_s = self._shop, reply.sent_s

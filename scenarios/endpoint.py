@@ -13,11 +13,11 @@ _PORTS: Final = {"http": 80, "https": 443}
 _ADDRESSES_AT_MOST: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
     """Pinned addresses of a host, tried in order, and what requests and certificates call it.
 
-    `tls` is None for plain HTTP.
+    `tls` is None for plain HTTP. There is one of each, so that comparing costs nothing.
     """
 
     addresses: tuple[tuple[int, tuple[Any, ...]], ...]

@@ -20,6 +20,21 @@ class ResponseReader:
     `close` ends it: parser and reader refer to each other, and garbage collection is rare here.
     """
 
+    __slots__ = (
+        "_body_bytes",
+        "_cause",
+        "_coded",
+        "_in_body",
+        "_parser",
+        "_parts",
+        "body",
+        "complete",
+        "headers",
+        "received_bytes",
+        "reusable",
+        "status",
+    )
+
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self.expect()
