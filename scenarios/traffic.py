@@ -15,15 +15,17 @@ from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
 from scenarios.adapter import load_adapter
 from scenarios.attempts import Surroundings, Watcher
-from scenarios.endpoint import pin
+from scenarios.client import Client
+from scenarios.deadlines import Deadlines
+from scenarios.endpoint import Hosts
 from scenarios.open_loop import OpenLoop, RunClock
 from scenarios.order import TrafficOrder
 from scenarios.personas import JOURNEYS
+from scenarios.pool import Pool
 from scenarios.recording import Recording
 from scenarios.session import Session
 from scenarios.shop import speak
 from scenarios.shopper import shoppers
-from scenarios.wire import Connection, Deadlines
 
 SETTLES_AFTER_S = 2.0
 
@@ -36,7 +38,8 @@ class Traffic:
         self._watch = watch
         self._plan = Plan.model_validate(order.plan)
         adapter = load_adapter(Path(order.adapter) if order.adapter else None)
-        self._endpoint = pin(order.base_url, order.allow_hosts)
+        self._hosts = Hosts(order.allow_hosts, ca_file=self._plan.traffic.ca_file)
+        self._endpoint = self._hosts.pin(order.base_url)
         self._operations = speak(adapter, host=self._endpoint.host_header)
         everyone = arrivals(self._plan.traffic, self._plan.seed)
         self._arrivals = stripe(everyone, index=order.index, count=order.count)
@@ -78,7 +81,7 @@ class Traffic:
             patience_s=plan.traffic.patience,
             jitter=random.Random(f"{plan.seed}/retries/{order.index}"),
         )
-        deadlines = Deadlines(plan.traffic.timeout)
+        deadlines = Deadlines(clock.now_s, plan.traffic.timeout, plan.traffic.connect_timeout)
         loop = self._loop = OpenLoop(
             self._arrivals,
             self._visits(around, deadlines),
@@ -104,19 +107,22 @@ class Traffic:
         return run
 
     def _visits(self, around: Surroundings, deadlines: Deadlines) -> Callable[[Arrival], None]:
-        """Return what one arrival does: its persona's journey over a connection of its own."""
+        """Return what one arrival does: its persona's journey, by a client of its own."""
         shopper_of = shoppers(self._plan)
         run_id, sale_s = self._order.run_id, (self._plan.opens_s, self._plan.closes_s)
-        endpoint, now_s = self._endpoint, around.clock.now_s
+        endpoint, hosts, redirects = self._endpoint, self._hosts, self._plan.traffic.redirects
+        shared = Pool(deadlines) if self._plan.traffic.connections == "shared" else None
 
         def visit(arrival: Arrival) -> None:
             shopper = shopper_of(arrival)
-            wire = Connection(endpoint, deadlines, now_s)
+            pool = shared or Pool(deadlines)
             try:
-                session = Session(shopper, wire, around, run_id=run_id, sale_s=sale_s)
+                client = Client(endpoint, hosts, pool, redirects=redirects)
+                session = Session(shopper, client, around, run_id=run_id, sale_s=sale_s)
                 JOURNEYS[shopper.persona](session)
             finally:
-                wire.close()
+                if pool is not shared:
+                    pool.close()
 
         return visit
 
