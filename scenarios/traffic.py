@@ -5,6 +5,7 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gevent
 from gevent import socket
@@ -48,15 +49,16 @@ class Traffic:
 
     def require_shop(self, *, within_s: float) -> None:
         """Insist that the shop takes connections from here."""
-        with socket.socket(self._endpoint.family, socket.SOCK_STREAM) as probe:
-            probe.settimeout(within_s)
-            try:
-                probe.connect(self._endpoint.address)
-            except OSError as error:
-                raise TargetNotReady(
-                    f"{socket.gethostname()} cannot reach the shop at {self._order.base_url}: "
-                    f"{error.strerror or error}"
-                ) from error
+        failures = [
+            failure
+            for family, address in self._endpoint.addresses
+            if (failure := _failure_of(family, address, within_s=within_s))
+        ]
+        if len(failures) == len(self._endpoint.addresses):
+            raise TargetNotReady(
+                f"{socket.gethostname()} cannot reach the shop at {self._order.base_url}: "
+                f"{failures[0]}"
+            )
 
     def stop(self) -> None:
         """End early, as `OpenLoop.stop` does."""
@@ -125,6 +127,17 @@ class Traffic:
                     pool.close()
 
         return visit
+
+
+def _failure_of(family: int, address: tuple[Any, ...], *, within_s: float) -> str:
+    """Return why no connection can be had to `address`, or nothing if one can."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(within_s)
+        try:
+            probe.connect(address)
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
 
 
 def stripe(everyone: list[Arrival], *, index: int, count: int) -> list[Arrival]:
