@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from chaos.inflict import Hands, inflict
+from chaos.standing import standing
 from chaos.toxiproxy import ToxiproxyApi
 from chaos.watchdog_client import Watchdog
 from doorbuster.backoffice import BackOffice
@@ -24,7 +25,7 @@ from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault
 from doorbuster.journal import Journal
 from doorbuster.plan import KnownShop, Plan
-from doorbuster.run import Parts, Stopped, Traffic
+from doorbuster.run import Beat, Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
 from doorbuster.samples import sampling
 from doorbuster.stack.generator import generator
@@ -118,6 +119,7 @@ class Plug:
             traffic=self._traffic,
             shop=lambda topology: BackOffice(topology, self.run),
             inflict=self._inflict,
+            standing=lambda topology: standing(self._hands_on(topology)),
             sample=lambda topology, clock: sampling(topology, clock, self.run),
             tick=self._tick,
             gate=self.screen.watch.gate,
@@ -158,11 +160,16 @@ class Plug:
             patience_s=traffic.patience + traffic.timeout,
         )
 
-    def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[None]:
+    def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[Beat | None]:
+        return inflict(fault, self._hands_on(topology))
+
+    def _hands_on(self, topology: Topology) -> Hands:
+        """Return what faults act with, the same for all of a run."""
         if self._hands is None:
             api = ToxiproxyApi(topology.proxy_api)
-            self._hands = Hands(topology, api, self.journal, seed=self.plan.seed)
-        return inflict(fault, self._hands)
+            log = self.run.logs / "hooks.log"
+            self._hands = Hands(topology, api, self.journal, seed=self.plan.seed, logs=log)
+        return self._hands
 
     def _tick(self, clock: Clock | None) -> None:
         """Keep the watchdog quiet, show what happened, and end the run where it has to end."""

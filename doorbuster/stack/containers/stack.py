@@ -163,6 +163,7 @@ class Assembly:
                 direct_dsn=cluster.dsn(component.name),
                 proxied_dsn=cluster.shop_dsn(host=LOOPBACK, port=self.proxied[component.name]),
                 proxy=self.proxy_name(component.name),
+                upstream=CONNECTIONS[component.name].upstream,
             )
             for component in (primary, standby)
         ]
@@ -176,6 +177,7 @@ class Assembly:
             shop_direct_url=self.url(self.ports[self.replicas[0]]),
             provider_direct_url=self.url(self.ports["provider"]),
             ops_token=self.secrets.ops_token,
+            synchronous=self.order.replication == "synchronous",
             redis_direct_url=self.redis_url(host=LOOPBACK, port=self.ports[REDIS])
             if self.order.redis
             else None,
