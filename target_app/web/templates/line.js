@@ -49,11 +49,12 @@ async function join_line() {
 
 // Also while nobody looks: who is not heard of loses the place.
 async function keep_place() {
-  for (;;) {
-    const due_ms = standing?.poll_after ? Date.parse(standing.poll_after) : 0;
-    if (in_line() && !is_admitted() && now_ms() >= due_ms)
-      heard(await ask("GET", `/v1/queue/tickets/${memory.get(LINE)}`));
-    await pause(spread(400));
+  for (let again_ms = 0; ; await pause(spread(400))) {
+    const due_ms = Math.max(again_ms, Date.parse(standing?.poll_after) || 0);
+    if (!in_line() || is_admitted() || now_ms() < due_ms) continue;
+    const answer = await ask("GET", `/v1/queue/tickets/${memory.get(LINE)}`);
+    heard(answer);
+    again_ms = now_ms() + (answer.status === 202 ? 0 : Math.max(1000, answer.wait_ms));
   }
 }
 
