@@ -53,7 +53,8 @@ def is_refused(result: Result) -> bool:
 class GeneratorCounts:
     """Arrivals since the last flush, by the second they were due in."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, worker: int = 0) -> None:
+        self._worker = worker
         self._seconds: dict[int, list[int]] = {}
 
     def started(self, second: int) -> None:
@@ -67,7 +68,7 @@ class GeneratorCounts:
         new, self._seconds = self._seconds, {}
         new.setdefault(second, [0, 0])
         for at, (started, missed) in sorted(new.items()):
-            row = GeneratorSecond(at, started + missed, started, missed)
+            row = GeneratorSecond(at, started + missed, started, missed, worker=self._worker)
             yield replace(row, in_flight=in_flight, cpu_share=cpu_share) if at == second else row
 
     def _row(self, second: int) -> list[int]:

@@ -79,6 +79,11 @@ def run_in_locust(work: Callable[[], None]) -> None:
     for _ in stats.flush():
         gevent.sleep(0)
     runner.quit()
+    require_sound_listeners()
+
+
+def require_sound_listeners() -> None:
+    """Insist that no plug-in failed, which Locust only logs."""
     if locust.log.unhandled_greenlet_exception:
         raise DoorbusterError("a listener of Locust's events failed; its log line says how")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from math import floor
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -26,13 +27,15 @@ class Recording:
     ) -> None:
         self._encode = msgspec.json.Encoder().encode
         self._timeout_s = plan.traffic.timeout
-        self._operations = AppendedFile(run.operations / f"traffic-{index}.ndjson")
-        self._operation_seconds = AppendedFile(run.series / f"operations-{index}.ndjson")
-        self._generator_seconds = AppendedFile(run.series / f"generator-{index}.ndjson")
-        self._latency_log = AppendedFile(run.latency / f"{index}.hlog")
+        (
+            self._operations,
+            self._operation_seconds,
+            self._generator_seconds,
+            self._latency_log,
+        ) = map(AppendedFile, files_of(run, index))
         self._latency_log.append(latency.header(started_epoch_s))
         self._counts = OperationCounts(_limits(plan))
-        self._arrivals = GeneratorCounts()
+        self._arrivals = GeneratorCounts(worker=index)
         self._latencies = Latencies()
 
     def started(self, due_s: float, now_s: float) -> None:
@@ -118,6 +121,16 @@ class Recording:
 
     def _write(self, event: OperationEvent) -> None:
         self._operations.append(self._encode(event) + b"\n")
+
+
+def files_of(run: RunDirectory, index: int) -> tuple[Path, Path, Path, Path]:
+    """Return what one process writes: operations, their seconds, its own seconds, latencies."""
+    return (
+        run.operations / f"traffic-{index}.ndjson",
+        run.series / f"operations-{index}.ndjson",
+        run.series / f"generator-{index}.ndjson",
+        run.latency / f"{index}.hlog",
+    )
 
 
 def _limits(plan: Plan) -> dict[str, float]:

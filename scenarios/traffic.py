@@ -5,10 +5,13 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gevent
+from gevent import socket
 
 from doorbuster.arrivals import Arrival, arrivals
+from doorbuster.errors import TargetNotReady
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
 from scenarios.adapter import load_adapter
@@ -44,6 +47,19 @@ class Traffic:
         self._loop: OpenLoop | None = None
         allow_many_sockets()
 
+    def require_shop(self, *, within_s: float) -> None:
+        """Insist that the shop takes connections from here."""
+        failures = [
+            failure
+            for family, address in self._endpoint.addresses
+            if (failure := _failure_of(family, address, within_s=within_s))
+        ]
+        if len(failures) == len(self._endpoint.addresses):
+            raise TargetNotReady(
+                f"{socket.gethostname()} cannot reach the shop at {self._order.base_url}: "
+                f"{failures[0]}"
+            )
+
     def stop(self) -> None:
         """End early, as `OpenLoop.stop` does."""
         assert self._loop is not None
@@ -73,7 +89,9 @@ class Traffic:
             self._visits(around, deadlines),
             clock=clock,
             recording=recording,
-            max_in_flight=max(1, plan.traffic.max_in_flight // order.count),
+            max_in_flight=share_of(
+                plan.traffic.max_in_flight, index=order.index, count=order.count
+            ),
         )
 
         def run() -> None:
@@ -111,11 +129,27 @@ class Traffic:
         return visit
 
 
+def _failure_of(family: int, address: tuple[Any, ...], *, within_s: float) -> str:
+    """Return why no connection can be had to `address`, or nothing if one can."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(within_s)
+        try:
+            probe.connect(address)
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
+
+
 def stripe(everyone: list[Arrival], *, index: int, count: int) -> list[Arrival]:
     """Return one process's share: every `count`-th arrival, so that all see the same curve."""
     if not 0 <= index < count:
         raise ValueError(f"stripe {index} of {count}: expected an index below the count")
     return everyone[index::count]
+
+
+def share_of(total: int, *, index: int, count: int) -> int:
+    """Return one process's share of a whole number; together the shares are the number."""
+    return total // count + (index < total % count)
 
 
 def allow_many_sockets() -> None:

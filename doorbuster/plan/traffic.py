@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from doorbuster.faults import Frozen
 from doorbuster.quantities import Duration, rate_per_s, rate_text
@@ -97,6 +97,7 @@ class Traffic(Frozen):
             counts; with 0 the adapter judges the redirect itself.
         ca_file: Certificates in PEM to trust instead of the system's or those in SSL_CERT_FILE.
         patience: How long a shopper goes on with one operation, retries and polling included.
+        workers: Generator processes that share the arrivals and `max_in_flight` between them.
     """
 
     arrivals: Annotated[
@@ -113,3 +114,13 @@ class Traffic(Frozen):
     redirects: Annotated[int, Field(ge=0, le=10)] = 0
     ca_file: str | None = None
     patience: Duration = 8.0
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+
+    @model_validator(mode="after")
+    def _some_for_each_worker(self) -> "Traffic":
+        if self.workers > self.max_in_flight:
+            raise ValueError(
+                f"max_in_flight is {self.max_in_flight}: expected at least one session for each "
+                f"of the {self.workers} workers"
+            )
+        return self
