@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -77,7 +78,7 @@ def stack_order(plan: Plan, shop: KnownShop, *, run_id: str, logs: Path) -> Stac
     return StackOrder(
         run_id=run_id,
         logs=logs,
-        open_api=ToxiproxyApi,
+        open_api=partial(ToxiproxyApi, owner=f"doorbuster-{run_id}-"),
         replicas=storefront.replicas,
         reservation=storefront.reservation,
         flaws=storefront.flaws,
@@ -152,7 +153,8 @@ class Plug:
 
     def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[None]:
         if self._hands is None:
-            api = ToxiproxyApi(topology.proxy_api)
+            own = f"doorbuster-{self.guard.run_id}-"
+            api = ToxiproxyApi(topology.proxy_api, owner=own)
             self._hands = Hands(topology, api, self.journal, seed=self.plan.seed)
         return inflict(fault, self._hands)
 
