@@ -12,7 +12,7 @@ from target_app.database.primary import Primary
 from target_app.database.schema import create_schema_when_up
 from target_app.flaws.table import FLAWS
 from target_app.metrics import Metrics
-from target_app.orders.checkout import CheckedOut, Checkout, KeyTakenError
+from target_app.orders.checkout import CheckedOut, Checkout, GiftGoneError, KeyTakenError
 from target_app.orders.states import Status
 from target_app.orders.transitions import Change
 from target_app.payments.findings import Authorized, Captured, Charge, Closed, Declined, Finding
@@ -56,10 +56,15 @@ class Shop:
         self.reservations = self.acts.reservations
 
     @asynccontextmanager
-    async def change(self) -> AsyncIterator[Change]:
+    async def change(self, *, gone_gifts: frozenset[str] = frozenset()) -> AsyncIterator[Change]:
         """Open a transaction that may move orders; its moves are counted once committed."""
         async with self.database.transaction() as connection:
-            change = Change(connection, self.reservations, rule_book=self.catalogue.rule_book)
+            change = Change(
+                connection,
+                self.reservations,
+                rule_book=self.catalogue.rule_book,
+                gone_gifts=gone_gifts,
+            )
             yield change
         for source, target in change.moves:
             self.metrics.order_moves.labels(source, target).inc()
@@ -68,13 +73,31 @@ class Shop:
 
     async def check_out(self, wish: Checkout, *, key: str) -> CheckedOut:
         try:
-            return await self._check_out_once(wish, key=key)
+            return await self._check_out_for_all_gifts(wish, key=key)
         except KeyTakenError:
-            return await self._check_out_once(wish, key=key)
+            return await self._check_out_for_all_gifts(wish, key=key)
 
-    async def _check_out_once(self, wish: Checkout, *, key: str) -> CheckedOut:
+    async def _check_out_for_all_gifts(self, wish: Checkout, *, key: str) -> CheckedOut:
+        """Check out, with one gift less each time that one cannot be had.
+
+        What is to be seen of a gift may be more than what can be taken for as long as one looks:
+        holds end and begin between the two, and a gate may be lower than the stock behind it.
+        """
+        gone: frozenset[str] = frozenset()
+        while True:
+            try:
+                return await self._check_out_once(wish, key=key, gone_gifts=gone)
+            except GiftGoneError as error:
+                gone |= {error.sku}
+
+    async def _check_out_once(
+        self, wish: Checkout, *, key: str, gone_gifts: frozenset[str]
+    ) -> CheckedOut:
         skus = [line.sku for line in wish.lines]
-        async with self.reservations.around(skus), self.change() as change:
+        async with (
+            self.reservations.around(skus),
+            self.change(gone_gifts=gone_gifts) as change,
+        ):
             return await self.acts.check_out(change, wish, key=key, hold_s=self.settings.hold_s)
 
     async def pay(self, payment: Payment, *, order_id: str, key: str) -> PaymentAnswer:

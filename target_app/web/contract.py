@@ -22,6 +22,11 @@ def takes(body: type, *, keyed: bool = False) -> dict[str, Any]:
     return operation | ({"parameters": [IDEMPOTENCY_KEY]} if keyed else {})
 
 
+def answers(media_type: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI part of a 200 that is not JSON."""
+    return {200: {"description": "OK", "content": {media_type: {"schema": schema}}}}
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {"application/problem+json": {"schema": {"type": "object"}}}
     return {

@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from target_app.problems import ProblemError, parse, reply
 from target_app.sale import SaleSetup, looked_over, start_sale
-from target_app.web.contract import problems, takes
+from target_app.web.contract import answers, problems, takes
 from target_app.web.ledger import export
 from target_app.web.requests import shop_of
 
@@ -54,7 +54,11 @@ async def put_sale(request: Request) -> Response:
     )
 
 
-@router.get("/ledger")
+@router.get(
+    "/ledger",
+    response_class=StreamingResponse,
+    responses=answers("application/x-ndjson", {"type": "string"}),
+)
 async def ledger(request: Request) -> Response:
     connection = await shop_of(request).database.dedicated()
     return StreamingResponse(export(connection), media_type="application/x-ndjson")
