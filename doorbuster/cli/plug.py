@@ -29,7 +29,7 @@ from doorbuster.run import Beat, Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
 from doorbuster.samples import sampling
 from doorbuster.stack.generator import generator
-from doorbuster.stack.order import StackOrder
+from doorbuster.stack.order import RoomOrder, StackOrder
 from scenarios.order import TrafficOrder
 
 WAITING_LEASE_S: Final = 120.0
@@ -86,7 +86,15 @@ def stack_order(plan: Plan, shop: KnownShop, *, run_id: str, logs: Path) -> Stac
         hold_s=storefront.hold,
         redis=shop.has_redis(storefront),
         redis_snapshot_s=storefront.redis_snapshot,
+        waiting_room=room_order(plan),
     )
+
+
+def room_order(plan: Plan) -> RoomOrder | None:
+    room = plan.storefront.waiting_room
+    if room is None:
+        return None
+    return RoomOrder(room.rate, active_max=room.active, lease_s=room.lease, seed=plan.seed)
 
 
 @dataclass

@@ -217,9 +217,7 @@ class Assembly:
             "STOREFRONT_PROVIDER_URL": f"http://{LOOPBACK}:{self.port_of('payments')}",
             "STOREFRONT_OPS_TOKEN": self.secrets.ops_token,
             "STOREFRONT_WEBHOOK_SECRET": self.secrets.webhook,
-            "STOREFRONT_RESERVATION": self.order.reservation,
-            "STOREFRONT_FLAWS": ",".join(self.order.flaws),
-            "STOREFRONT_HOLD_S": f"{self.order.hold_s:g}",
+            **shop.built(self.order),
         }
         if self.order.redis:
             settings["STOREFRONT_REDIS_URL"] = self.redis_url(self.port_of("redis"))

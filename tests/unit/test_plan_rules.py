@@ -69,7 +69,7 @@ RULES: Final = [
         "storefront.redis_snapshot",
         "5s",
         "does nothing in a shop without Redis: expected `storefront.reservation` gate or "
-        "`storefront.flaws` W9 as well",
+        "`storefront.flaws` W9 or `storefront.waiting_room` as well",
     ),
     ("good_within.reserv", "1s", "unknown operation 'reserv': expected one of view, stock, status"),
     ("goals", {}, "Extra inputs are not permitted"),
@@ -267,6 +267,7 @@ def test_no_component_takes_another_kind(on: str, kind: dict[str, Any]) -> None:
         {"reservation": "gate", "redis_snapshot": "2s"},
         {"flaws": ["W13", "W9"], "redis_snapshot": "1s"},
         {"reservation": "gate"},
+        {"waiting_room": {"rate": "5/s", "active": 5}, "redis_snapshot": "1s"},
     ],
 )
 @pytest.mark.parametrize(("on", "kind"), [("redis", {"down": {}}), ("redis-server", {"kill": {}})])
@@ -281,9 +282,9 @@ def test_faults_of_redis_are_for_shops_that_have_one(
         Plan.model_validate(raw, context=CONTEXT)
 
 
-def test_a_shop_without_any_way_to_redis_says_so() -> None:
+def test_a_shop_whose_stock_never_needs_redis_may_have_it_for_its_line() -> None:
     shop = KnownShop({"naive": frozenset()}, flaws={})
-    assert shop.ways_to_redis == "a shop that has one"
+    assert shop.ways_to_redis == "`storefront.waiting_room`"
 
 
 def test_a_kill_that_restarts_ends_by_itself() -> None:

@@ -18,7 +18,7 @@ from doorbuster.stack.order import StackOrder
 from doorbuster.stack.ports import LOOPBACK, free_ports
 from doorbuster.stack.postgres import PRIMARY, STANDBY
 from doorbuster.stack.redis import REDIS, redis_url
-from doorbuster.stack.shop import Secrets
+from doorbuster.stack.shop import Secrets, built
 
 PROXIED = ("edge", PRIMARY, STANDBY)
 """The connections that are used from outside too: by shoppers, and to see the first write."""
@@ -143,9 +143,7 @@ class Assembly:
             "STOREFRONT_PROVIDER_URL": CONNECTIONS["payments"].url,
             "STOREFRONT_OPS_TOKEN": self.secrets.ops_token,
             "STOREFRONT_WEBHOOK_SECRET": self.secrets.webhook,
-            "STOREFRONT_RESERVATION": self.order.reservation,
-            "STOREFRONT_FLAWS": ",".join(self.order.flaws),
-            "STOREFRONT_HOLD_S": f"{self.order.hold_s:g}",
+            **built(self.order),
         }
         if self.order.redis:
             proxied = self.redis_url(host=parts.PROXY, port=CONNECTIONS["redis"].port)
