@@ -184,7 +184,14 @@ class Plug:
         if self._hands is None:
             api = ToxiproxyApi(topology.proxy_api)
             log = self.run.logs / "hooks.log"
-            self._hands = Hands(topology, api, self.journal, seed=self.plan.seed, logs=log)
+            self._hands = Hands(
+                topology,
+                api,
+                self.journal,
+                seed=self.plan.seed,
+                on_pledge=self.guard.watchdog.use_undo,
+                logs=log,
+            )
         return self._hands
 
     def _tick(self, clock: Clock | None) -> None:

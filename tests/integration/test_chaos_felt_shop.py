@@ -283,7 +283,9 @@ def test_hooks_break_anything_and_mend_it(drill: Drill, tmp_path: Path) -> None:
     }
     with drill.inflicted("cdn", hooks=commands):
         assert broken.read_text() == "cdn"
+        assert drill.hands.pledges == {"cdn hooks": tuple(commands["end"])}
     assert not broken.exists()
+    assert drill.hands.pledges == {}
     assert "mended" in drill.hands.logs.read_text()
 
 
@@ -319,6 +321,7 @@ def test_a_hook_that_does_not_end_it_is_stuck(drill: Drill) -> None:
         drill.inflicted("cdn", hooks=commands),
     ):
         pass
+    assert drill.hands.pledges.pop("cdn hooks"), "the watchdog is to try it once more"
 
 
 def test_a_fault_may_begin_while_the_shop_recovers_from_another_one(drill: Drill) -> None:
