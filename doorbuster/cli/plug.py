@@ -190,6 +190,7 @@ class Plug:
                 self.journal,
                 seed=self.plan.seed,
                 on_pledge=self.guard.watchdog.use_undo,
+                on_call=lambda: self.guard.watchdog.renew(WAITING_LEASE_S),
                 logs=log,
             )
         return self._hands

@@ -26,7 +26,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
-SEEDS = range(int(os.environ.get("DOORBUSTER_SEEDS", "2")))
+SEEDS = range(int(os.environ.get("DOORBUSTER_SEEDS", "1")))
 FOR_S = float(os.environ.get("DOORBUSTER_SEED_SECONDS", "4"))
 CUSTOMERS = 3
 STOCK = 100_000
