@@ -186,7 +186,15 @@ class Plug:
             own = f"doorbuster-{self.guard.run_id}-"
             api = ToxiproxyApi(topology.proxy_api, owner=own)
             log = self.run.logs / "hooks.log"
-            self._hands = Hands(topology, api, self.journal, seed=self.plan.seed, logs=log)
+            self._hands = Hands(
+                topology,
+                api,
+                self.journal,
+                seed=self.plan.seed,
+                on_pledge=self.guard.watchdog.use_undo,
+                on_call=lambda: self.guard.watchdog.renew(WAITING_LEASE_S),
+                logs=log,
+            )
         return self._hands
 
     def _tick(self, clock: Clock | None) -> None:
