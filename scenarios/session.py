@@ -1,6 +1,6 @@
 """A session: one visit of one shopper, step by step, each due when the journey wants it."""
 
-from typing import Final
+from typing import Any, Final
 
 from scenarios.attempts import Surroundings, Wire, carry_out
 from scenarios.outcome import Extracted
@@ -37,6 +37,7 @@ class Session:
         self._due_s = shopper.due_s
         self._steps = 0
         self._client_ref: str | None = None
+        self._carried: dict[str, Any] = {}
 
     @property
     def opens_in_s(self) -> float:
@@ -98,6 +99,7 @@ class Session:
             key=f"{self._run_id}-{op}-{id_}",
             order_id=order_id,
             method=method,
+            carried=self._carried,
         )
         result = carry_out(step, self._wire, self._around)
         self._due_s = result.ended_s

@@ -35,7 +35,7 @@ class Traffic:
         self._plan = Plan.model_validate(order.plan)
         adapter = load_adapter(Path(order.adapter) if order.adapter else None)
         self._endpoint = pin(order.base_url, order.allow_hosts)
-        self._operations = speak(adapter, host=self._endpoint.host_header)
+        self._operations = speak(adapter, host=self._endpoint.host_header, run_id=order.run_id)
         everyone = arrivals(self._plan.traffic, self._plan.seed)
         self._arrivals = stripe(everyone, index=order.index, count=order.count)
         self._loop: OpenLoop | None = None

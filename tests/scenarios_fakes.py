@@ -20,7 +20,7 @@ from doorbuster.rundir import RunDirectory, new_run
 from scenarios.adapter import load_adapter
 from scenarios.attempts import Surroundings
 from scenarios.order import StartSignal, TrafficOrder
-from scenarios.outcome import Answer, Cause, NoAnswer, Reply
+from scenarios.outcome import Answer, Cause, Judgement, NoAnswer, Reply
 from scenarios.shop import speak
 from scenarios.step import Result, Step
 
@@ -189,6 +189,31 @@ class FakeClock:
     def sleep_until(self, at_s: float) -> None:
         self.slept_until.append(at_s)
         self.at_s = max(self.at_s, at_s)
+
+
+class Script:
+    """The talk of one attempt whose replies are written beforehand."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.requests: list[bytes] = []
+        self.judgements: list[Judgement] = []
+
+    def ask(self, method: str, request: bytes, judge: Callable[[Reply], Judgement]) -> Judgement:
+        assert request.startswith(method.encode())
+        self.requests.append(request)
+        self.judgements.append(judge(self.replies.pop(0)))
+        return self.judgements[-1]
+
+
+def replied(
+    status: int, body: bytes | str | object = b"", headers: dict[str, str] | None = None
+) -> Answer:
+    """Return an answer; a body that is neither bytes nor text is written as JSON."""
+    if not isinstance(body, bytes):
+        body = (body if isinstance(body, str) else json.dumps(body)).encode()
+    named = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    return Answer(status, body, 1.0, 2.0, named)
 
 
 class Notebook:
