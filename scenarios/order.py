@@ -13,7 +13,7 @@ class TrafficOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         run_dir: The run directory, which exists.
         plan: The resolved plan, as `plan.json` holds it.
         base_url: Where the shop answers, scheme, host and port.
-        adapter: Path of the shop's adapter file; None is the reference shop's.
+        adapter: Path of the shop's adapter file, or PATH.py:CLASS; None is the reference shop's.
         allow_hosts: The only hosts that may be contacted.
         index: This process's stripe: it takes the arrivals k with k % count == index.
         count: How many traffic processes share the plan's arrivals.

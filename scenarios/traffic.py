@@ -11,7 +11,6 @@ import gevent
 from doorbuster.arrivals import Arrival, arrivals
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
-from scenarios.adapter import load_adapter
 from scenarios.attempts import Surroundings, Watcher
 from scenarios.endpoint import pin
 from scenarios.open_loop import OpenLoop, RunClock
@@ -19,8 +18,8 @@ from scenarios.order import TrafficOrder
 from scenarios.personas import JOURNEYS
 from scenarios.recording import Recording
 from scenarios.session import Session
-from scenarios.shop import speak
 from scenarios.shopper import shoppers
+from scenarios.shops import known_shop
 from scenarios.wire import Connection, Deadlines
 
 SETTLES_AFTER_S = 2.0
@@ -33,9 +32,9 @@ class Traffic:
         self._order = order
         self._watch = watch
         self._plan = Plan.model_validate(order.plan)
-        adapter = load_adapter(Path(order.adapter) if order.adapter else None)
+        shop = known_shop(order.adapter)
         self._endpoint = pin(order.base_url, order.allow_hosts)
-        self._operations = speak(adapter, host=self._endpoint.host_header, run_id=order.run_id)
+        self._operations = shop.open(self._endpoint.host_header, order.run_id)
         everyone = arrivals(self._plan.traffic, self._plan.seed)
         self._arrivals = stripe(everyone, index=order.index, count=order.count)
         self._loop: OpenLoop | None = None

@@ -2,9 +2,10 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from scenarios.adapter import Adapter
@@ -26,6 +27,8 @@ from scenarios.step import Step
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+
+_SAFE_PATH: Final = re.compile(r"[!-~]+")
 
 
 class Build(Protocol):
@@ -60,6 +63,35 @@ class Letterhead:
     run_id: str
     adapter: Adapter
     trace: Trace
+
+
+class Letter:
+    """Writes the requests that a Python class asks for; each carries the mark and a trace."""
+
+    def __init__(self, *, host: str, run_id: str, mark: Mapping[str, str]) -> None:
+        self._host = host
+        self._trace = Trace(run_id)()
+        self._mark = {name: value.replace("{run_id}", run_id) for name, value in mark.items()}
+
+    def __call__(
+        self, method: str, path: str, step: Step, *, body: bytes, headers: Mapping[str, str]
+    ) -> bytes:
+        """Return the bytes of one request.
+
+        Raises:
+            ValueError: A path or a header that would not stay what it is meant to be.
+        """
+        if not path.startswith("/") or not _SAFE_PATH.fullmatch(path):
+            raise ValueError(f"path {path!r}: expected / and no spaces; urllib.parse.quote helps")
+        lines = {"Host": self._host, "Accept": "*/*", **self._mark, **headers}
+        for name, value in lines.items():
+            if not value.isprintable() or not value.isascii():
+                raise ValueError(f"header {name} = {value!r}: expected printable ASCII")
+        lines["traceparent"] = self._trace(step, {})
+        if body or method not in ("GET", "HEAD"):
+            lines["Content-Length"] = str(len(body))
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("ascii") + body
 
 
 def compile_request(request: Request, head: Letterhead, *, keyed: bool) -> Build:

@@ -245,7 +245,7 @@ def test_only_a_request_with_its_key_may_be_repeated(old, new, repeatable):
         ("headers: {Accept", 'headers: {"A b"', "line 2: headers"),
         ('mark: {X-Rehearsal: "run {run_id}"}', "mark: {}", "line 3: mark"),
         ("then: ok\n        extract: {csrf", "then: ok\n        extracts: {csrf", "unknown key"),
-        ('form: {csrf: "{csrf}", note', 'json: {}, form: {csrf: "{csrf}", note', "one body"),
+        ("form: {csrf", "json: {}\n          form: {csrf", "one body"),
         ('/product/{sku}"}\n    outcome', '/product/{sku}", form: {a: b}}\n    outcome', "no body"),
         ("name: forms", "name: forms\nidempotency: {}", "either `header` or `field`"),
     ],
