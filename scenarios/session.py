@@ -48,6 +48,10 @@ class Session:
     def sale_is_over(self) -> bool:
         return self.closes_s is not None and self._due_s >= self.closes_s
 
+    def offers(self, op: str) -> bool:
+        """Whether the shop has such an operation at all."""
+        return op in self._around.operations
+
     def think(self, think_s: float) -> None:
         """Let time pass between the last step and the next."""
         self.wait_for(self._due_s + think_s)
@@ -62,7 +66,9 @@ class Session:
         return self._act("view")
 
     def stock(self) -> Extracted:
-        """Ask how many are left."""
+        """Ask how many are left, or look at the page again where that cannot be asked."""
+        if not self.offers("stock"):
+            return self.view().extracted
         return self._act("stock").extracted
 
     def reserve(self) -> Result:
@@ -71,7 +77,9 @@ class Session:
         return self._act("reserve", qty=QUANTITY)
 
     def pay(self, reserved: Result, *, method: str = CARD) -> Result:
-        """Pay the order that `reserved` confirmed."""
+        """Pay the order that `reserved` confirmed; in some shops reserving was buying already."""
+        if not self.offers("pay"):
+            return reserved
         return self._act("pay", order_id=reserved.extracted.order_id, method=method)
 
     def _act(

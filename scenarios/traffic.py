@@ -33,7 +33,7 @@ class Traffic:
         self._watch = watch
         self._plan = Plan.model_validate(order.plan)
         shop = known_shop(order.adapter)
-        self._endpoint = pin(order.base_url, order.allow_hosts)
+        self._endpoint = pin(order.base_url, order.allow_hosts, via=order.via)
         self._operations = shop.open(self._endpoint.host_header, order.run_id)
         everyone = arrivals(self._plan.traffic, self._plan.seed)
         self._arrivals = stripe(everyone, index=order.index, count=order.count)

@@ -142,7 +142,13 @@ def new_traffic_run(folder: Path, loaded: LoadedPlan) -> RunDirectory:
 
 @contextmanager
 def traffic(
-    run: RunDirectory, loaded: LoadedPlan, url: str, *, index: int = 0, count: int = 1
+    run: RunDirectory,
+    loaded: LoadedPlan,
+    url: str,
+    *,
+    index: int = 0,
+    count: int = 1,
+    adapter: str | None = None,
 ) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     """Start the traffic process and yield it with its second 0, once it has been told to go."""
     order = TrafficOrder(
@@ -150,6 +156,7 @@ def traffic(
         run_dir=str(run.path),
         plan=loaded.resolved,
         base_url=url,
+        adapter=adapter,
         index=index,
         count=count,
     )

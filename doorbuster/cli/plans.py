@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from doorbuster.arrivals import expected_count
+from doorbuster.cli.target import shop_of
 from doorbuster.errors import DoorbusterError, PlanError
 from doorbuster.plan import KnownShop, LoadedPlan, Plan, load_plan
 from doorbuster.plan.reading import read_plan_file
@@ -38,7 +39,9 @@ def find_plan(name: str, *, changes: Sequence[str] = (), seed: int | None = None
     """Read the plan that `name` means and apply the changes of the command line."""
     overrides = [*changes, *([f"seed={seed}"] if seed is not None else [])]
     source, text = _text_of(name)
-    return load_plan(text, source=source, overrides=overrides, shop=reference_shop())
+    loaded = load_plan(text, source=source, overrides=overrides, shop=reference_shop())
+    shop_of(loaded.plan)  # an adapter's mistakes are mistakes of the plan that names it
+    return loaded
 
 
 def ready_plans() -> dict[str, str]:

@@ -12,11 +12,11 @@ import typer
 from chaos.inflict import Hands, inflict
 from chaos.toxiproxy import ToxiproxyApi
 from chaos.watchdog_client import Watchdog
-from doorbuster.backoffice import BackOffice
 from doorbuster.cli.interrupts import Interrupts
 from doorbuster.cli.plans import reference_shop
 from doorbuster.cli.screen import Screen
-from doorbuster.cli.stacks import ChosenStack, ProxyName, choose_stack
+from doorbuster.cli.stacks import ChosenStack, ProxyName, stack_of
+from doorbuster.cli.target import offers_of, office_of, samples_of, way_to
 from doorbuster.clock import Clock
 from doorbuster.components import Topology, require_proxy
 from doorbuster.environment import environment
@@ -26,7 +26,6 @@ from doorbuster.journal import Journal
 from doorbuster.plan import KnownShop, Plan
 from doorbuster.run import Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
-from doorbuster.samples import sampling
 from doorbuster.stack.generator import generator
 from doorbuster.stack.order import StackOrder
 from scenarios.order import TrafficOrder
@@ -59,7 +58,7 @@ class Guard:
 @contextmanager
 def guarded(plan: Plan, run: RunDirectory, proxy: ProxyName) -> Iterator[Guard]:
     """Choose the stack and start the watchdog, which cleans up should this process die."""
-    stack = choose_stack(plan.stack, proxy)
+    stack = stack_of(plan, proxy)
     write_json(run.environment, environment(proxy=stack.proxy("of unknown version")))
     log = run.logs / "watchdog.log"
     with Watchdog.start(run.run_id, journal=run.journal, log=log) as watchdog:
@@ -108,9 +107,9 @@ class Plug:
         return Parts(
             stack=self.stack,
             traffic=self._traffic,
-            shop=lambda topology: BackOffice(topology, self.run),
+            shop=lambda topology: office_of(self.plan, topology, self.run),
             inflict=self._inflict,
-            sample=lambda topology, clock: sampling(topology, clock, self.run),
+            sample=lambda topology, clock: samples_of(self.plan, topology, clock, self.run),
             tick=self._tick,
             gate=self.screen.watch.gate,
         )
@@ -118,13 +117,14 @@ class Plug:
     @contextmanager
     def stack(self) -> Iterator[Topology]:
         """Bring the plan's stack up, and end it whatever happens."""
+        offers = offers_of(self.plan)
+        self.journal.record("stage", "point", "shop", name=self.plan.shop, offers=" ".join(offers))
         self.screen.say("starting the stack ...")
         order = stack_order(
             self.plan, reference_shop(), run_id=self.guard.run_id, logs=self.run.logs
         )
         with self.guard.stack.bring_up(order) as topology:
-            with closing(ToxiproxyApi(topology.proxy_api)) as api:
-                described = self.guard.stack.proxy(api.version())
+            described = self._described_proxy(topology)
             write_json(self.run.environment, environment(proxy=described))
             self.screen.say(f"the shop is up at {topology.shop_url}, behind {described}")
             try:
@@ -134,6 +134,12 @@ class Plug:
                 self.guard.watchdog.renew(WAITING_LEASE_S)
                 self.screen.say("ending the stack ...")
 
+    def _described_proxy(self, topology: Topology) -> str:
+        if not topology.proxies:
+            return self.guard.stack.proxy("")
+        with closing(ToxiproxyApi(topology.proxy_api)) as api:
+            return self.guard.stack.proxy(api.version())
+
     def _traffic(self, topology: Topology) -> AbstractContextManager[Traffic]:
         self._topology = topology
         order = TrafficOrder(
@@ -141,6 +147,7 @@ class Plug:
             run_dir=str(self.run.path.resolve()),
             plan=self.plan.model_dump(mode="json", by_alias=True, exclude_none=True),
             base_url=topology.shop_url,
+            **way_to(self.plan, topology),
         )
         traffic = self.plan.traffic
         return generator(
