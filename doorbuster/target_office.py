@@ -7,10 +7,11 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from doorbuster.backoffice import BackOffice
+import httpx
+
+from doorbuster.backoffice import BackOffice, bearer
 from doorbuster.clock import Clock
 from doorbuster.components import Topology
 from doorbuster.errors import PlanError
@@ -25,9 +26,11 @@ class TargetOffice(BackOffice):
     """What `stack: external` has for a back office."""
 
     def __init__(self, target: Target, topology: Topology, run: RunDirectory) -> None:
-        token = _token(target.ledger) or _token(target.provider)
-        super().__init__(replace(topology, ops_token=token), run)
+        super().__init__(topology, run)
         self._target = target
+        self._tokens = {
+            book.url: _token(book) for book in (target.ledger, target.provider) if book is not None
+        }
         self._rests_since_s: float | None = None
 
     def open_sale(self, plan: Plan, clock: Clock) -> None:
@@ -49,13 +52,14 @@ class TargetOffice(BackOffice):
         if book is None:
             raise ReadFailed("the target offers none")
         if book.url is not None:
+            self._client.headers = httpx.Headers(bearer(self._tokens[book.url]))
             return self._read(book.url, into, tables)
         return _copied(Path(str(book.folder)), into, tables)
 
 
-def _token(book: Book | None) -> str:
+def _token(book: Book) -> str:
     """Return the secret that a book wants, which no file of the run holds."""
-    if book is None or book.token_env is None:
+    if book.token_env is None:
         return ""
     if book.token_env not in os.environ:
         raise PlanError(f"target: token_env {book.token_env!r} is not set in the environment")
