@@ -10,7 +10,7 @@ LEVELS: Final[dict[Offer, str]] = {
     "client_ref": "L2, our reference in its orders: `{client_ref}` in the adapter's reserve",
     "ledger": "L3, its own final record: `target.ledger`",
     "provider": "L4, the payment provider's final record: `target.provider`",
-    "faults": "L5, fault hooks behind its front door",
+    "faults": "L5, fault hooks behind its front door: `hooks` of a fault",
 }
 """What each offer is and where a plan says it; L0 is the address alone."""
 

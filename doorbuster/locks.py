@@ -98,11 +98,11 @@ def _give_back(lock: Lock) -> None:
 def _opened(path: Path) -> Iterator[int]:
     """Open the file and keep all others out of it; one that was removed meanwhile is not it."""
     for _ in range(_TRIES):
-        path.parent.mkdir(mode=0o700, exist_ok=True)
         try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except FileNotFoundError:
-            continue  # the last holder has just removed the folder
+        except (FileNotFoundError, FileExistsError):
+            continue  # the last holder has just removed the folder, or does so between two looks
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             if _is_same(file, path):

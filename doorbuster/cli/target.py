@@ -34,6 +34,8 @@ def offers_of(plan: Plan) -> list[Offer]:
         offers.append("ledger")
     if plan.target.provider:
         offers.append("provider")
+    if any(fault.hooks for fault in plan.faults):
+        offers.append("faults")
     return offers
 
 

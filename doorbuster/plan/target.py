@@ -62,10 +62,10 @@ REACHABLE: Final = "edge"
 
 def require_reach(fault: Fault) -> None:
     """Refuse a fault on what is not ours: of a shop elsewhere we have the way to it only."""
-    if fault.on != REACHABLE:
+    if fault.on != REACHABLE and fault.hooks is None:
         raise ValueError(
             f"fault {fault.name!r} is on {fault.on}, which is out of reach in a shop that runs "
-            f"elsewhere: expected `on: {REACHABLE}`, the connection of its shoppers"
+            f"elsewhere: expected `on: {REACHABLE}`, the connection of its shoppers, or `hooks`"
         )
 
 
