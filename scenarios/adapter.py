@@ -67,9 +67,14 @@ def load_adapter(path: Path | None = None) -> Adapter:
         PlanError: One line per mistake, with line and path.
     """
     if path is None:
-        inside = resources.files("scenarios") / "adapters" / "reference.yaml"
-        return parse_adapter(inside.read_text(encoding="utf-8"), source="adapters/reference.yaml")
+        return parse_adapter(reference_text(), source="adapters/reference.yaml")
     return parse_adapter(read_adapter_file(path), source=str(path))
+
+
+def reference_text() -> str:
+    """Return the adapter file of the reference shop."""
+    inside = resources.files("scenarios") / "adapters" / "reference.yaml"
+    return inside.read_text(encoding="utf-8")
 
 
 def read_adapter_file(path: Path) -> str:

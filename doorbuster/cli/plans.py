@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from doorbuster.arrivals import expected_count
+from doorbuster.cli.probe import probe
 from doorbuster.cli.target import shop_of
 from doorbuster.errors import DoorbusterError, PlanError
 from doorbuster.plan import KnownShop, LoadedPlan, Plan, load_plan
@@ -103,10 +104,30 @@ def explained(entry: Mapping[str, Any]) -> tuple[str, str]:
     return f"{entry['title']}: {entry['why']}{needs}", ", ".join(entry["seen_by"])
 
 
-def validate(plan: PlanArgument, changes: SetOption = None, seed: SeedOption = None) -> None:
+ProbeOption = Annotated[
+    bool,
+    typer.Option("--probe", help="Try the adapter on a running shop; reserves and pays one unit."),
+]
+AtOption = Annotated[
+    str | None,
+    typer.Option("--at", metavar="URL", help="The shop to probe, if the plan has no `target`."),
+]
+
+
+def validate(
+    plan: PlanArgument,
+    changes: SetOption = None,
+    seed: SeedOption = None,
+    probe_: ProbeOption = False,
+    at: AtOption = None,
+) -> None:
     """Read a plan, report every mistake, and print what it amounts to."""
     loaded = find_plan(plan, changes=changes or (), seed=seed)
     print(f"{loaded.source}: valid. {summary_of(loaded.plan)}")
+    if at is not None and not probe_:
+        raise PlanError(f"--at {at}: expected --probe with it")
+    if probe_:
+        probe(loaded.plan, at)
 
 
 def schema() -> None:
