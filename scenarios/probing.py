@@ -71,8 +71,8 @@ class Probe:
 
     def run(self, sku: str) -> Findings:
         """Go through all operations as a shopper would, then ask for what cannot be had."""
-        self._ask("view", sku)
-        self._ask("stock", sku)
+        self._look("view", sku)
+        self._look("stock", sku)
         reserved = self._ask("reserve", sku, key="first")
         order_id = reserved.extracted.order_id if reserved else None
         if order_id is not None and self._shop["reserve"].repeatable:
@@ -133,6 +133,15 @@ class Probe:
                 ("operations", op), "a request wants a value that no answer before it has told"
             )
         return found
+
+    def _look(self, op: str, sku: str) -> None:
+        """Ask for what the plan sells, which has to be there."""
+        found = self._ask(op, sku)
+        if found and found.outcome == "fail":
+            self.found.blame(
+                ("operations", op),
+                f"{sku}, which the plan sells, is {found.reason}: does its path exist?",
+            )
 
     def _repeat(self, sku: str, order_id: str) -> None:
         """Reserve again under the same key: the shop has to answer with the same order."""

@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from doorbuster.cli.target import adapter_of, shop_of
 from doorbuster.errors import PlanError
 from doorbuster.plan import Plan
@@ -40,9 +42,8 @@ def probe(plan: Plan, at: str | None) -> None:
     document = parsed(text, source=name)
     for place, rule in probed.not_seen():
         said = f"{rule.then} {rule.reason or ''}".rstrip()
-        print(
-            f"not seen: {name}: line {line_of(document, place)}: {'.'.join(map(str, place))}: {said}"
-        )
+        line, dotted = line_of(document, place), ".".join(map(str, place))
+        print(f"not seen: {name}: line {line}: {dotted}: {said}")
     if found.mistakes:
         raise PlanError("\n".join(mistake.at(document, name) for mistake in found.mistakes))
     print(f"{name}: every answer that came fits")
@@ -53,9 +54,9 @@ def target_of(plan: Plan, at: str | None) -> Target:
     if at is not None:
         try:
             return Target(base_url=at)
-        except ValueError as error:
-            message = str(error).splitlines()[2].strip()
-            raise PlanError(f"--at {at}: {message.removeprefix('Value error, ')}") from error
+        except ValidationError as error:
+            message = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise PlanError(f"--at {at}: {message}") from error
     if plan.target is None:
         raise PlanError(
             "--probe: the plan starts its shop itself; expected --at http://127.0.0.1:PORT, "
