@@ -23,10 +23,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from doorbuster.errors import DoorbusterError
-from doorbuster.operations import OPERATIONS
 from scenarios.adapters.answers import ABSENT, READ_AS, Seen
 from scenarios.adapters.building import FORM, JSON, Letter
-from scenarios.adapters.operations import Poll
+from scenarios.adapters.operations import MAPPED, Poll
 from scenarios.outcome import Answer, Extracted, Judgement, NoAnswer, Reply, judge_silence, unmapped
 from scenarios.shop import Talk
 from scenarios.step import Step
@@ -202,6 +201,6 @@ def methods_of(shop: Any, letter: Letter) -> dict[str, Method]:
     }
     return {
         op: Method(shop, op, poll=polls.get(op), letter=letter)
-        for op in OPERATIONS
+        for op in MAPPED
         if hasattr(shop, op)
     }

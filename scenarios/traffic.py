@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import gevent
 from gevent import socket
@@ -110,6 +111,8 @@ class Traffic:
 
     def _visits(self, around: Surroundings, deadlines: Deadlines) -> Callable[[Arrival], None]:
         """Return what one arrival does: its persona's journey, by a client of its own."""
+        if self._plan.traffic.locustfile is not None:
+            return self._locust_visits(Path(self._plan.traffic.locustfile), around)
         shopper_of = shoppers(self._plan)
         run_id, sale_s = self._order.run_id, (self._plan.opens_s, self._plan.closes_s)
         endpoint, hosts, redirects = self._endpoint, self._hosts, self._plan.traffic.redirects
@@ -127,6 +130,17 @@ class Traffic:
                     pool.close()
 
         return visit
+
+    def _locust_visits(self, path: Path, around: Surroundings) -> Callable[[Arrival], None]:
+        """Return what one arrival does where a Locust file says it."""
+        # Here and not above: importing Locust replaces the sockets of whoever only wants a stripe.
+        from scenarios.plain_locust import LocustUsers  # noqa: PLC0415
+
+        order = self._order
+        behind_proxy = order.via is not None and self._plan.faults
+        scheme = urlsplit(order.base_url).scheme
+        host = f"{scheme}://{order.via}" if behind_proxy else order.base_url
+        return LocustUsers(path, host=host, around=around, seed=self._plan.seed).visit
 
 
 def _failure_of(family: int, address: tuple[Any, ...], *, within_s: float) -> str:

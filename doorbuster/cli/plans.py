@@ -15,7 +15,7 @@ from rich.table import Table
 
 from doorbuster.arrivals import expected_count
 from doorbuster.cli.probe import probe
-from doorbuster.cli.target import shop_of
+from doorbuster.cli.target import require_files
 from doorbuster.errors import DoorbusterError, PlanError
 from doorbuster.plan import KnownShop, LoadedPlan, Plan, load_plan
 from doorbuster.plan.reading import read_plan_file
@@ -54,7 +54,7 @@ def find_plan(
     overrides = [*changes, *(f"{k}={v}" for k, v in options.items() if v is not None)]
     source, text = _text_of(name)
     loaded = load_plan(text, source=source, overrides=overrides, shop=reference_shop())
-    shop_of(loaded.plan)  # an adapter's mistakes are mistakes of the plan that names it
+    require_files(loaded.plan)
     return loaded
 
 

@@ -1,11 +1,13 @@
 """The shop that a plan drives: how it is spoken to, what it offers, and its back office."""
 
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from doorbuster.backoffice import BackOffice
 from doorbuster.clock import Clock
 from doorbuster.components import Topology
+from doorbuster.errors import PlanError
 from doorbuster.levels import Offer
 from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory
@@ -19,15 +21,24 @@ def shop_of(plan: Plan) -> KnownShop:
     return known_shop(adapter_of(plan))
 
 
+def require_files(plan: Plan) -> None:
+    """Insist on what a plan names besides itself: its adapter without mistakes, its Locust file."""
+    shop_of(plan)
+    locustfile = plan.traffic.locustfile
+    if locustfile is not None and not Path(locustfile).is_file():
+        raise PlanError(f"traffic.locustfile {locustfile!r}: no such file")
+
+
 def adapter_of(plan: Plan) -> str | None:
     return None if plan.shop == "reference" else plan.shop
 
 
 def offers_of(plan: Plan) -> list[Offer]:
     """Return what there is to judge a run by."""
-    offers: list[Offer] = ["operations"]
-    if shop_of(plan).carries_reference:
-        offers.append("client_ref")
+    offers: list[Offer] = []
+    if plan.traffic.locustfile is None:
+        offers.append("operations")
+        offers += ["client_ref"] if shop_of(plan).carries_reference else []
     if plan.target is None:
         return [*offers, "ledger", "provider", "faults"]
     if plan.target.ledger:

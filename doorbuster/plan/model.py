@@ -128,6 +128,8 @@ class Plan(Frozen):
             default = self.storefront == Storefront()
             if not default:
                 raise ValueError("`storefront` builds the reference shop: leave it out here")
+        if self.traffic.locustfile is not None and self.shop != "reference":
+            raise ValueError("`shop` says how to speak to it and `traffic.locustfile` does as well")
         return self
 
     @model_validator(mode="after")

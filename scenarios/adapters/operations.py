@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from doorbuster.faults import Frozen
-from doorbuster.operations import OPERATIONS
+from doorbuster.operations import OPERATIONS, REQUEST
 from doorbuster.quantities import Duration
 from scenarios.adapters.requests import Exchange, Request
 from scenarios.adapters.rules import Reason, Rule, Rules
@@ -13,6 +13,9 @@ from scenarios.adapters.rules import Reason, Rule, Rules
 Extractable = Literal["order_id", "amount", "state", "available", "reserved", "sold"]
 EXTRACTABLE: Final[tuple[Extractable, ...]] = get_args(Extractable)
 """What we have a name for; every other extracted value is carried on as a text."""
+
+MAPPED: Final = tuple(op for op in OPERATIONS if op != REQUEST)
+"""Operations that an adapter can have."""
 
 REQUIRED: Final = ("view", "reserve")
 """Operations that every journey uses; an adapter without one of them cannot be driven."""
@@ -95,8 +98,8 @@ class Mapping(Frozen):
 
 
 def _known(op: str) -> str:
-    if op not in OPERATIONS:
-        raise ValueError(f"unknown operation: expected one of {', '.join(OPERATIONS)}")
+    if op not in MAPPED:
+        raise ValueError(f"unknown operation: expected one of {', '.join(MAPPED)}")
     return op
 
 
