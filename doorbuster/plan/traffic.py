@@ -1,12 +1,15 @@
 """The traffic of a plan: who arrives when, and how long they wait."""
 
-import re
-from typing import Annotated, Any, Final, Literal
+from functools import cached_property
+from itertools import pairwise
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, Field, model_validator
 
 from doorbuster.faults import Frozen
-from doorbuster.quantities import Duration, rate_per_s, rate_text
+from doorbuster.plan.phases import Arrivals
+from doorbuster.plan.shapes import EARLY_BY_S
+from doorbuster.quantities import Duration
 
 Persona = Literal["patient", "refresher", "sniper", "abandoner", "decliner"]
 
@@ -20,41 +23,7 @@ DEFAULT_PERSONAS: Final[dict[Persona, int]] = {
 WARMUP: Final = "warmup"
 """The name of what comes before the first phase; no phase can have it."""
 
-_RAMP: Final = re.compile(r"\s*(\S+)\s*->\s*(\S+)\s*")
-
-
-def _ramp(text: Any) -> tuple[float, float]:
-    """Return the rates at a phase's start and end; a single rate is constant."""
-    match = _RAMP.fullmatch(text) if isinstance(text, str) else None
-    if match:
-        return rate_per_s(match[1]), rate_per_s(match[2])
-    constant = rate_per_s(text)
-    return constant, constant
-
-
-def _ramp_text(ramp: tuple[float, float]) -> str:
-    start, end = ramp
-    return rate_text(start) if start == end else f"{rate_text(start)} -> {rate_text(end)}"
-
-
-Ramp = Annotated[tuple[float, float], BeforeValidator(_ramp), PlainSerializer(_ramp_text)]
-"""Arrivals per second at a phase's start and end, written `40/s` or `40/s -> 10/s`."""
-
-
-class Burst(Frozen):
-    """A crowd held at the door and let go at the phase's start, within `spread`."""
-
-    visitors: Annotated[int, Field(ge=1, le=1_000_000)]
-    spread: Duration = 1.0
-
-
-class Arrivals(Frozen):
-    """One phase: its name, its length, and the arrival rate of sessions in it."""
-
-    phase: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-    lasts: Duration = Field(alias="for")
-    rate: Ramp
-    burst: Burst | None = None
+ARRIVALS_MAX: Final = 20_000_000
 
 
 def _some_weight(personas: dict[Persona, int]) -> dict[Persona, int]:
@@ -103,3 +72,49 @@ class Traffic(Frozen):
     max_lateness: Duration | None = None
     timeout: Duration = 3.0
     patience: Duration = 8.0
+
+    @model_validator(mode="after")
+    def _room_for_the_early(self) -> "Traffic":
+        before, before_s = WARMUP, self.warmup
+        for phase in self.arrivals:
+            if phase.early_visitors and before_s < EARLY_BY_S:
+                raise ValueError(
+                    f"who is early for {phase.phase!r} comes up to {EARLY_BY_S:g} s before: "
+                    f"expected {before!r} to last at least that"
+                )
+            before, before_s = phase.phase, phase.lasts
+        return self
+
+    @model_validator(mode="after")
+    def _within_reason(self) -> "Traffic":
+        total = sum(self.counts.values())
+        if total > ARRIVALS_MAX:
+            raise ValueError(f"{total:,} arrivals, expected at most {ARRIVALS_MAX:,}")
+        return self
+
+    @property
+    def warmup_phase(self) -> Arrivals | None:
+        """What comes before the first phase, at the rate of its start."""
+        rate = self.arrivals[0].first_rate
+        if not self.warmup:
+            return None
+        return Arrivals.model_construct(phase=WARMUP, lasts=self.warmup, rate=(rate, rate))
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions the phases begin, warm-up left out."""
+        return sum(self.counts[phase.phase] for phase in self.arrivals)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many arrivals are due in each phase, the warm-up included if there is one.
+
+        Who comes early for a phase is due in the one before.
+        """
+        warmup = self.warmup_phase
+        phases = (warmup, *self.arrivals) if warmup else self.arrivals
+        counts = {phase.phase: phase.count for phase in phases}
+        for before, phase in pairwise(phases):
+            counts[before.phase] += phase.early_visitors
+            counts[phase.phase] -= phase.early_visitors
+        return counts
