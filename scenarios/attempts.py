@@ -3,10 +3,11 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from doorbuster.operations import Attempt
 from scenarios.adapter import Poll
+from scenarios.manners import POLITE, Manners, asked_to_wait_s
 from scenarios.outcome import (
     INFO_NOT_FINAL,
     INFO_STOPPED,
@@ -18,10 +19,8 @@ from scenarios.outcome import (
     of_operation,
 )
 from scenarios.shop import SpokenOperation
+from scenarios.staging import ALONE, Staging
 from scenarios.step import Result, Step
-
-BACKOFF_BASE_S: Final = 0.1
-BACKOFF_CAP_S: Final = 1.0
 
 
 class Clock(Protocol):
@@ -50,7 +49,7 @@ Watcher = Callable[[Step, str, Reply, Judgement, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all sessions of a process share."""
+    """What all sessions of a process share; but manners and jitter are those of each shopper."""
 
     operations: dict[str, SpokenOperation]
     clock: Clock
@@ -58,6 +57,8 @@ class Surroundings:
     watch: Watcher
     patience_s: float
     jitter: random.Random
+    manners: Manners = POLITE
+    staging: Staging = ALONE
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class _Trial:
     extracted: Extracted = NOTHING
     began_s: float | None = None
     service_from_s: float | None = None
+    asked_s: float | None = None
 
     def once(self) -> bool:
         """Make one attempt and return whether another may help."""
@@ -79,6 +81,7 @@ class _Trial:
         self.began_s = around.clock.now_s()
         reply = self.wire.exchange(spoken.request(step))
         judgement = spoken.judge(reply)
+        self.asked_s = asked_to_wait_s(reply)
         around.watch(step, spoken.method, reply, judgement, self.began_s)
         ended_s = reply.ended_s
         if judgement.outcome == "pending":
@@ -86,6 +89,7 @@ class _Trial:
             judgement = _until_final(step, spoken.poll, self.wire, around)
             ended_s = around.clock.now_s()
         assert judgement.outcome != "pending"
+        assert judgement.outcome != "next"
         self.attempts.append(
             Attempt(
                 outcome=judgement.outcome,
@@ -114,7 +118,15 @@ class _Trial:
         ended_s = self.attempts[-1].ended_s if self.attempts else self.around.clock.now_s()
         from_s = self.step.due_s if self.service_from_s is None else self.service_from_s
         found = self.extracted
-        return Result(outcome, reason, ended_s, from_s, tuple(self.attempts), found)
+        return Result(
+            outcome=outcome,
+            reason=reason,
+            ended_s=ended_s,
+            service_from_s=from_s,
+            attempts=tuple(self.attempts),
+            extracted=found,
+            asked_s=self.asked_s,
+        )
 
 
 def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000) -> Result:
@@ -128,7 +140,9 @@ def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000
     trial = _Trial(step, wire, around)
     try:
         while trial.once() and len(trial.attempts) < tries:
-            retry_s = around.clock.now_s() + _backoff_s(len(trial.attempts), around.jitter)
+            failures = len(trial.attempts)
+            wait_s = around.manners.wait_s(failures, around.jitter, asked_s=trial.asked_s)
+            retry_s = around.clock.now_s() + wait_s
             if retry_s > step.due_s + around.patience_s:
                 break
             around.clock.sleep_until(retry_s)
@@ -137,12 +151,6 @@ def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000
         result = trial.result()
         around.recorder.completed(step, result)
     return result
-
-
-def _backoff_s(failures: int, jitter: random.Random) -> float:
-    """Return a wait with capped exponential back-off and full jitter, so that crowds spread out."""
-    ceiling_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** (failures - 1))
-    return ceiling_s * jitter.random()
 
 
 def _until_final(step: Step, poll: Poll, wire: Wire, around: Surroundings) -> Judgement:

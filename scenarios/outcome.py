@@ -6,6 +6,9 @@ from typing import Final, Literal
 
 from doorbuster.operations import Attempt, Outcome
 
+Headers = Sequence[tuple[bytes, bytes]]
+"""Names and values as they came, in their order; a name can come more than once."""
+
 Cause = Literal["refused", "unreachable", "timeout", "reset", "eof", "malformed", "too_large"]
 """Why there is no answer. `refused` and `unreachable` come only from connecting."""
 
@@ -21,6 +24,7 @@ class Answer:
     body: bytes
     sent_s: float
     ended_s: float
+    headers: Headers = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +58,11 @@ NOTHING: Final = Extracted()
 class Judgement:
     """What one reply means; `pending` has to be asked after until it is final.
 
-    `retry` says that trying again under the same key can help.
+    `next` is no outcome yet: the operation's next request goes on. `retry` says that trying again
+    under the same key can help.
     """
 
-    outcome: Outcome | Literal["pending"]
+    outcome: Outcome | Literal["pending", "next"]
     reason: str | None = None
     retry: bool = False
     extracted: Extracted = NOTHING

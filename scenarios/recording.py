@@ -11,7 +11,9 @@ from scenarios import latency
 from scenarios.appending import AppendedFile
 from scenarios.counts import GeneratorCounts, OperationCounts, is_refused
 from scenarios.latency import LATENESS, Latencies
+from scenarios.shopper import Shopper
 from scenarios.step import Result, Step
+from scenarios.visit import Visit, VisitCounts
 
 
 class Recording:
@@ -25,10 +27,12 @@ class Recording:
         self._operations = AppendedFile(run.operations / f"traffic-{index}.ndjson")
         self._operation_seconds = AppendedFile(run.series / f"operations-{index}.ndjson")
         self._generator_seconds = AppendedFile(run.series / f"generator-{index}.ndjson")
+        self._funnel_seconds = AppendedFile(run.series / f"funnel-{index}.ndjson")
         self._latency_log = AppendedFile(run.latency / f"{index}.hlog")
         self._latency_log.append(latency.header(started_epoch_s))
         self._counts = OperationCounts(_limits(plan))
         self._arrivals = GeneratorCounts()
+        self._visits = VisitCounts()
         self._latencies = Latencies()
 
     def started(self, due_s: float, now_s: float) -> None:
@@ -39,6 +43,10 @@ class Recording:
     def missed(self, due_s: float) -> None:
         """Count an arrival that could not begin."""
         self._arrivals.missed(due_s)
+
+    def left(self, shopper: Shopper, visit: Visit) -> None:
+        """Count a visit that has ended."""
+        self._visits.count(shopper, visit)
 
     def invoked(self, step: Step, at_s: float) -> None:
         """Write down an operation that may change the shop, before its first byte leaves."""
@@ -90,6 +98,9 @@ class Recording:
         operations = b"".join(self._encode(row) + b"\n" for row in self._counts.flush())
         if operations:
             self._operation_seconds.append(operations)
+        visits = b"".join(self._encode(row) + b"\n" for row in self._visits.flush())
+        if visits:
+            self._funnel_seconds.append(visits)
         generator = self._arrivals.flush(second, in_flight=in_flight, cpu_share=cpu_share)
         self._generator_seconds.append(b"".join(self._encode(row) + b"\n" for row in generator))
 
@@ -105,6 +116,7 @@ class Recording:
             self._operations,
             self._operation_seconds,
             self._generator_seconds,
+            self._funnel_seconds,
             self._latency_log,
         ):
             file.close()

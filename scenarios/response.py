@@ -30,6 +30,7 @@ class ResponseReader:
         self._head_bytes = 0
         self._body_bytes = 0
         self._body: list[bytes] = []
+        self.headers: list[tuple[bytes, bytes]] = []
         self._until_end = True
 
     @property
@@ -62,8 +63,12 @@ class ResponseReader:
     def on_message_begin(self) -> None:
         if self.complete:
             self.reusable = False
+        else:
+            self.headers = []
 
-    def on_header(self, name: bytes, _value: bytes) -> None:
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.complete:
+            self.headers.append((name, value))
         if name.lower() in (b"content-length", b"transfer-encoding"):
             self._until_end = False
 

@@ -3,7 +3,9 @@
 import random
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import gevent
@@ -12,15 +14,18 @@ from doorbuster.arrivals import Arrival, arrivals
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
 from scenarios.adapter import load_adapter
-from scenarios.attempts import Surroundings, Watcher
-from scenarios.endpoint import pin
+from scenarios.attempts import Surroundings, Watcher, Wire
+from scenarios.endpoint import Endpoint, pin
+from scenarios.manners import POLITE
 from scenarios.open_loop import OpenLoop, RunClock
 from scenarios.order import TrafficOrder
-from scenarios.personas import JOURNEYS
+from scenarios.personas import JOURNEYS, MANNERS
 from scenarios.recording import Recording
 from scenarios.session import Session
 from scenarios.shop import speak
 from scenarios.shopper import shoppers
+from scenarios.staging import Beside, staging_of
+from scenarios.step import Result
 from scenarios.wire import Connection, Deadlines
 
 SETTLES_AFTER_S = 2.0
@@ -56,6 +61,7 @@ class Traffic:
             index=order.index,
             started_epoch_s=time.time() - clock.now_s(),
         )
+        deadlines = Deadlines(plan.traffic.timeout)
         around = Surroundings(
             operations=self._operations,
             clock=clock,
@@ -63,11 +69,11 @@ class Traffic:
             watch=self._watch,
             patience_s=plan.traffic.patience,
             jitter=random.Random(f"{plan.seed}/retries/{order.index}"),
+            staging=staging_of(plan, _beside(self._endpoint, deadlines, clock)),
         )
-        deadlines = Deadlines(plan.traffic.timeout)
         loop = self._loop = OpenLoop(
             self._arrivals,
-            self._visits(around, deadlines),
+            self._visits(around, deadlines, recording),
             clock=clock,
             recording=recording,
             max_in_flight=max(1, plan.traffic.max_in_flight // order.count),
@@ -87,7 +93,9 @@ class Traffic:
 
         return run
 
-    def _visits(self, around: Surroundings, deadlines: Deadlines) -> Callable[[Arrival], None]:
+    def _visits(
+        self, around: Surroundings, deadlines: Deadlines, recording: Recording
+    ) -> Callable[[Arrival], None]:
         """Return what one arrival does: its persona's journey over a connection of its own."""
         shopper_of = shoppers(self._plan)
         run_id, sale_s = self._order.run_id, (self._plan.opens_s, self._plan.closes_s)
@@ -96,13 +104,37 @@ class Traffic:
         def visit(arrival: Arrival) -> None:
             shopper = shopper_of(arrival)
             wire = Connection(endpoint, deadlines, now_s)
+            own = replace(
+                around, jitter=shopper.jitter, manners=MANNERS.get(shopper.persona, POLITE)
+            )
+            session = Session(shopper, wire, own, run_id=run_id, sale_s=sale_s)
             try:
-                session = Session(shopper, wire, around, run_id=run_id, sale_s=sale_s)
                 JOURNEYS[shopper.persona](session)
+                session.leave()
+            except gevent.GreenletExit:
+                session.visit.stopped()
+                raise
             finally:
+                recording.left(shopper, session.visit)
                 wire.close()
 
         return visit
+
+
+def _beside(endpoint: Endpoint, deadlines: Deadlines, clock: RunClock) -> Beside:
+    """Return what does some work at the same time, over a connection of its own."""
+
+    @contextmanager
+    def beside(work: Callable[[Wire], Result], _wire: Wire) -> Iterator[Callable[[], Result]]:
+        wire = Connection(endpoint, deadlines, clock.now_s)
+        greenlet = gevent.spawn(work, wire)
+        try:
+            yield greenlet.get
+        finally:
+            greenlet.kill()
+            wire.close()
+
+    return beside
 
 
 def stripe(everyone: list[Arrival], *, index: int, count: int) -> list[Arrival]:

@@ -155,7 +155,7 @@ class Connection:
         if cause is None:
             assert reader is not None
             assert sent_s is not None
-            answer = Answer(reader.status, reader.body, sent_s, ended_s)
+            answer = Answer(reader.status, reader.body, sent_s, ended_s, reader.headers)
             if not reader.reusable:
                 self.close()
             return answer

@@ -86,6 +86,10 @@ class Plan(Frozen):
     def _fits_its_timeline(self) -> "Plan":
         for fault in self.faults:
             self._check_fault(fault)
+        for meeting in self.traffic.rendezvous:
+            at_s = anchor_s(meeting.at, self.phase_starts_s)
+            if not 0 <= at_s < self.length_s:
+                raise ValueError(f"a rendezvous is at {at_s:g} s, expected within the phases")
         opens_s, closes_s = self.opens_s, self.closes_s
         if not 0 <= opens_s < self.length_s:
             raise ValueError(f"sale.opens_at is at {opens_s:g} s, expected within the phases")

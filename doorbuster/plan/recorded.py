@@ -1,7 +1,9 @@
 """Files that a plan names: recorded series of arrivals, and users; read when the plan is."""
 
 import csv
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +11,21 @@ from pydantic import ValidationInfo
 
 SERIES_MAX_S: Final = 86_400
 COUNT_MAX: Final = 10_000_000
+USERS_MAX: Final = 5_000_000
 _HEADER: Final = ["second", "count"]
+_COLUMN: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
+
+@dataclass(frozen=True)
+class Users:
+    """Users of one's own: the columns' names, and a row for each user."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def row(self, k: int) -> dict[str, str]:
+        """Return the k-th user, beginning again after the last."""
+        return dict(zip(self.columns, self.rows[k % len(self.rows)], strict=True))
 
 
 def folder_of(info: ValidationInfo) -> Path | None:
@@ -39,6 +55,33 @@ def read_series(path: Path) -> tuple[int, ...]:
     if not counts:
         raise ValueError(f"{path} has no rows: expected lines of second,count")
     return tuple(counts)
+
+
+def read_users(path: Path) -> Users:
+    """Return the users in `path`, whose first row names the columns."""
+    rows = _rows(path)
+    _, header = next(rows, (1, []))
+    columns = tuple(cell.strip() for cell in header)
+    if not columns or not all(map(_COLUMN.fullmatch, columns)) or len(set(columns)) < len(columns):
+        raise ValueError(
+            f"{path} line 1: {','.join(header)!r}, expected the columns' names: small letters, "
+            "digits and underscores, none twice"
+        )
+    users: list[tuple[str, ...]] = []
+    for line, row in rows:
+        if len(row) != len(columns):
+            raise ValueError(
+                f"{path} line {line}: {len(row)} cells, expected {len(columns)}: "
+                f"{', '.join(columns)}"
+            )
+        if not row[0].strip():
+            raise ValueError(f"{path} line {line}: expected a {columns[0]} in the first column")
+        if len(users) == USERS_MAX:
+            raise ValueError(f"{path} line {line}: expected at most {USERS_MAX:,} users")
+        users.append(tuple(row))
+    if not users:
+        raise ValueError(f"{path} has no users: expected a row for each below the header")
+    return Users(columns, tuple(users))
 
 
 def _second_and_count(path: Path, line: int, row: list[str]) -> tuple[int, int]:

@@ -7,35 +7,22 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from doorbuster.faults import Frozen
+from doorbuster.plan.people import (
+    DEFAULT_CHANNELS,
+    DEFAULT_PERSONAS,
+    Channels,
+    Data,
+    Personas,
+)
 from doorbuster.plan.phases import Arrivals
 from doorbuster.plan.shapes import EARLY_BY_S
+from doorbuster.plan.together import Doubled, Rendezvous
 from doorbuster.quantities import Duration
-
-Persona = Literal["patient", "refresher", "sniper", "abandoner", "decliner"]
-
-DEFAULT_PERSONAS: Final[dict[Persona, int]] = {
-    "patient": 60,
-    "refresher": 25,
-    "sniper": 10,
-    "abandoner": 5,
-}
 
 WARMUP: Final = "warmup"
 """The name of what comes before the first phase; no phase can have it."""
 
 ARRIVALS_MAX: Final = 20_000_000
-
-
-def _some_weight(personas: dict[Persona, int]) -> dict[Persona, int]:
-    if sum(personas.values()) <= 0:
-        raise ValueError("expected at least one persona with a weight above 0")
-    return personas
-
-
-Personas = Annotated[
-    dict[Persona, Annotated[int, Field(ge=0)]],
-    AfterValidator(_some_weight),
-]
 
 
 def _phases_once(arrivals: tuple[Arrivals, ...]) -> tuple[Arrivals, ...]:
@@ -56,6 +43,10 @@ class Traffic(Frozen):
         warmup: Traffic before the first phase, at its starting rate; not measured.
         spacing: Gaps between arrivals: `poisson` (random, the count exact) or `even`.
         personas: Relative weights.
+        channels: Relative weights of where shoppers come from, such as web or app.
+        data: Users of one's own, for adapters to fill in as `{user.COLUMN}`.
+        rendezvous: Steps that all who reach them take at one instant.
+        doubled: Steps whose request is sent twice.
         max_in_flight: Sessions at once in the generator; above it arrivals are missed.
         max_lateness: The p99 of lateness per phase above which its figures are unknown.
         timeout: How long a shopper's app waits for one answer.
@@ -68,6 +59,10 @@ class Traffic(Frozen):
     warmup: Duration = 3.0
     spacing: Literal["poisson", "even"] = "poisson"
     personas: Personas = Field(default_factory=lambda: dict(DEFAULT_PERSONAS))
+    channels: Channels = Field(default_factory=lambda: dict(DEFAULT_CHANNELS))
+    data: Data | None = None
+    rendezvous: Annotated[tuple[Rendezvous, ...], Field(max_length=20)] = ()
+    doubled: Annotated[tuple[Doubled, ...], Field(max_length=20)] = ()
     max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = 2000
     max_lateness: Duration | None = None
     timeout: Duration = 3.0
@@ -90,6 +85,16 @@ class Traffic(Frozen):
         total = sum(self.counts.values())
         if total > ARRIVALS_MAX:
             raise ValueError(f"{total:,} arrivals, expected at most {ARRIVALS_MAX:,}")
+        return self
+
+    @model_validator(mode="after")
+    def _a_user_for_everybody(self) -> "Traffic":
+        total = sum(self.counts.values())
+        if self.data and self.data.take == "once" and self.data.rows < total:
+            raise ValueError(
+                f"{self.data.users} has {self.data.rows:,} users and {total:,} arrive, warm-up "
+                "included: expected a user for each, or `take: cycle`"
+            )
         return self
 
     @property
