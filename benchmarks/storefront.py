@@ -6,7 +6,8 @@ For each correct strategy, on one SKU and on fifty, with and without the synchro
 on kept connections check out one after the other, straight at one replica whose database
 connections cross the proxy. The ceiling is pgbench on the same Postgres in the same run: the same
 conditional update and nothing else, each in a transaction of its own, without the proxy. Client,
-shop and databases share the machine's cores, so the ratio says more than the figure.
+shop and databases share the machine's cores, so the ratio says more than the figure; the processor
+time of each of them for one checkout says where the rest of the ceiling goes.
 The results go to `benchmarks/results/storefront.json`.
 """
 
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import httpx
+import psutil
 
 from chaos.server import choose_proxy
 from chaos.toxiproxy import ToxiproxyApi
@@ -111,8 +113,17 @@ def open_sale(topology: Topology, skus: int) -> None:
     answer.raise_for_status()
 
 
-def checkouts(topology: Topology, *, skus: int) -> dict[str, float]:
-    """Return checkouts a second and their latencies."""
+def cpu_s(topology: Topology) -> dict[str, float]:
+    """Return the processor time that each component has used, and this process as `client`."""
+    used = {"client": time.process_time()}
+    for name, component in topology.components.items():
+        times = [psutil.Process(pid).cpu_times() for pid in component.pids()]
+        used[name] = sum(t.user + t.system for t in times)
+    return used
+
+
+def checkouts(topology: Topology, *, skus: int) -> dict[str, Any]:
+    """Return checkouts a second, their latencies and what each cost, by component."""
     open_sale(topology, skus)
     address = httpx.URL(topology.shop_direct_url)
     assert address.port is not None
@@ -123,11 +134,17 @@ def checkouts(topology: Topology, *, skus: int) -> dict[str, float]:
         await asyncio.gather(*(buyer.buy(address.host, port) for buyer in buyers))
         return buyers
 
+    before = cpu_s(topology)
     took_s = sorted(s for buyer in asyncio.run(crowd(address.port)) for s in buyer.took_s)
+    after = cpu_s(topology)
     return {
         "checkouts_per_s": len(took_s) / LOAD_S,
         "p50_ms": statistics.median(took_s) * 1000,
         "p99_ms": took_s[int(len(took_s) * 0.99)] * 1000,
+        "cpu_ms_per_checkout": {
+            name: round((used - before[name]) * 1000 / len(took_s), 3)
+            for name, used in after.items()
+        },
     }
 
 
@@ -182,11 +199,15 @@ def run(folder: Path) -> list[dict[str, Any]]:
 
 def line(row: dict[str, Any]) -> str:
     one, fifty, most = row["one_sku"], row["fifty_skus"], row["hot_row_ceiling_tps"]
+    costs = ", ".join(
+        f"{name} {ms:.2f} ms" for name, ms in one["cpu_ms_per_checkout"].items() if ms >= 0.01
+    )
     return (
         f"{row['replication']:13} {row['strategy']:19}"
         f" one SKU {one['checkouts_per_s']:5.0f}/s p99 {one['p99_ms']:5.0f} ms"
         f"  fifty {fifty['checkouts_per_s']:5.0f}/s p99 {fifty['p99_ms']:5.0f} ms"
         f"  hot row {most:6.0f}/s, share {one['checkouts_per_s'] / most:4.0%}\n"
+        f"{'':13} CPU of one checkout: {costs}\n"
     )
 
 

@@ -17,7 +17,18 @@ from typing import Literal, Self
 import msgspec
 
 Kind = Literal[
-    "run", "stage", "clock", "phase", "fault", "step", "call", "gate", "stop", "note", "failure"
+    "run",
+    "stage",
+    "clock",
+    "phase",
+    "fault",
+    "step",
+    "call",
+    "gate",
+    "stop",
+    "note",
+    "act",
+    "failure",
 ]
 Edge = Literal["begin", "end", "active", "lifted", "point"]
 
@@ -28,7 +39,8 @@ class JournalEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     Args:
         kind: `stage` is a part of the run (stack, traffic, heal, quiesce, final read, clean-up),
             `step` a stage within a fault (`detail.fault` names it), `call` one call to the
-            proxy's API, `failure` a failure of the harness itself.
+            proxy's API, `note` and `act` what people saw and did (`detail.who`), `failure` a
+            failure of the harness itself.
         monotonic_s: CLOCK_MONOTONIC of the director's machine, shared by all its processes.
     """
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from doorbuster.cli.plug import Guard, guarded
 from doorbuster.cli.screen import Screen
 from doorbuster.cli.stacks import ProxyName
+from doorbuster.director import directing
 from doorbuster.errors import DoorbusterError, LeftBehind
 from doorbuster.journal import Journal
 from doorbuster.leftovers import leftovers_of
@@ -29,7 +30,7 @@ def act(
     everything that was seen before. Returns the exit code for it, 0 if nothing failed.
     """
     failures = Failures(run, journal, screen)
-    with suppress(LeftBehind), guarded(screen.plan, run, proxy) as guard:
+    with suppress(LeftBehind), directing(run), guarded(screen.plan, run, proxy) as guard:
         failures.catch(body, guard)
     if left := leftovers_of(run.run_id):
         failures.note(CLEAN_UP, f"left behind: {'; '.join(left)}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from doorbuster import __version__
-from doorbuster.cli import capacity, plans, rehearse, results
+from doorbuster.cli import capacity, people, plans, rehearse, results
 from doorbuster.errors import DoorbusterError
 from doorbuster.verdicts import EXIT_CODES
 
@@ -44,6 +44,10 @@ app.command("rehearse", epilog=EPILOG)(rehearse.rehearse)
 app.command("capacity", epilog=EPILOG)(capacity.capacity)
 app.command("report")(results.report)
 app.command("check")(results.check)
+app.command("journal")(results.journal)
+app.command("note")(people.note)
+app.command("act")(people.act)
+app.command("stop")(people.stop)
 app.command("plans")(plans.plans)
 app.command("strategies")(plans.strategies)
 app.command("validate")(plans.validate)

@@ -170,6 +170,8 @@ class Plug:
         self._looked_s = now_s
         self.guard.watchdog.renew(TICKING_LEASE_S)
         self._require_helpers(now_s)
+        if now_s > self.plan.limits.duration:
+            raise Stopped(f"limits.duration: {now_s:.0f} s have passed", by_hand=False)
         self.screen.tick(clock)
         if condition := self.screen.watch.breach(now_s):
             raise Stopped(condition, by_hand=False)

@@ -9,6 +9,7 @@ from doorbuster.anchors import anchor_s
 from doorbuster.budgets import Budget, BudgetText, StopCondition, StopText, parse_budget, parse_stop
 from doorbuster.faults import NEED_REDIS, Fault, Frozen
 from doorbuster.operations import OPERATIONS
+from doorbuster.plan.limits import Limits, most_at_once, peak_per_s
 from doorbuster.plan.sale import Sale
 from doorbuster.plan.storefront import Storefront, known_shop
 from doorbuster.plan.traffic import Traffic
@@ -32,6 +33,7 @@ class Plan(Frozen):
     good_within: dict[str, Duration] = Field(default_factory=dict)
     budgets: tuple[BudgetText, ...] = ()
     stop: tuple[StopText, ...] = ()
+    limits: Limits = Limits()
 
     @field_validator("name")
     @classmethod
@@ -97,6 +99,27 @@ class Plan(Frozen):
             raise ValueError(
                 f"sale.closes_at is at {closes_s:g} s, expected after opens_at ({opens_s:g} s) "
                 f"and within the phases ({self.length_s:g} s)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> "Plan":
+        peak, limits = peak_per_s(self.traffic), self.limits
+        if peak > limits.rate:
+            raise ValueError(
+                f"traffic comes to {peak:g}/s at its peak, expected at most limits.rate "
+                f"({limits.rate:g}/s)"
+            )
+        if self.length_s > limits.duration:
+            raise ValueError(
+                f"the phases last {self.length_s:g} s, expected at most limits.duration "
+                f"({limits.duration:g} s)"
+            )
+        at_once = most_at_once([self.fault_span_s(fault) for fault in self.faults])
+        if at_once > limits.concurrent_faults:
+            raise ValueError(
+                f"{at_once} faults are on at the same time, expected at most "
+                f"limits.concurrent_faults ({limits.concurrent_faults})"
             )
         return self
 

@@ -33,6 +33,9 @@ class FaultFigures(msgspec.Struct, frozen=True):
         limit_s: The objective (RTO) that the budgets set.
         relapses_s: Starts of later unsteady stretches that no other fault explains.
         split_s: Of a failover, how long each step took, in order.
+        noticed_s: From its begin to the first note of a person, None if nobody wrote one before
+            the next fault began.
+        acted_s: The same for the first act.
     """
 
     name: str
@@ -47,6 +50,8 @@ class FaultFigures(msgspec.Struct, frozen=True):
     limit_s: float | None
     relapses_s: tuple[float, ...]
     split_s: dict[str, float]
+    noticed_s: float | None = None
+    acted_s: float | None = None
 
     @property
     def disturbed_s(self) -> tuple[float, float]:
@@ -105,7 +110,13 @@ def _figures(
         limit_s=run.plan.recovery_limit_s(fault.name),
         relapses_s=back.relapses_s,
         split_s=failover_split(run, fault, back.lag_s) if fault.kind == "failover" else {},
+        noticed_s=_since_begin_s(fault, run.timeline.first_by_people_s("note", fault)),
+        acted_s=_since_begin_s(fault, run.timeline.first_by_people_s("act", fault)),
     )
+
+
+def _since_begin_s(fault: FaultSpan, at_s: float | None) -> float | None:
+    return None if at_s is None else round(at_s - fault.begin_s, 3)
 
 
 def _own_relapses(fault: FaultFigures, spans_s: Sequence[tuple[float, float]]) -> tuple[float, ...]:

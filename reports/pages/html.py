@@ -45,7 +45,7 @@ def report_html(run: Run, answer: Review) -> str:
         faults=tables.faults(answer.summary),
         splits=tables.splits(answer.summary),
         losses=tables.losses(answer.summary),
-        notes=[(phrases.moment(at_s), text) for at_s, text in run.timeline.notes],
+        notes=tables.remarks(run),
         unknowns=unknowns(run, answer),
     )
 

@@ -99,8 +99,19 @@ def faults(summary: Summary) -> list[Row]:
             f"not within {moment(f.observed_s)}" if f.lag_s is None else seconds(f.lag_s),
             seconds(f.limit_s),
             ", ".join(moment(at_s) for at_s in f.relapses_s) or "none",
+            seconds(f.noticed_s),
+            seconds(f.acted_s),
         ]
         for f in summary.recovery
+    ]
+
+
+def remarks(run: Run) -> list[Row]:
+    """Return what was noted and done during the run: when, by whom, and what."""
+    words = {"note": "noted", "act": "did"}
+    return [
+        (moment(r.at_s), f"{r.who or 'the harness'} {words[r.kind]}: {r.text}")
+        for r in run.timeline.remarks
     ]
 
 

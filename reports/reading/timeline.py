@@ -4,6 +4,7 @@ All moments are seconds on the run's clock. A journal cut short is no error: wha
 is None.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,16 @@ class FaultSpan:
     lifted_s: float | None
     steps_s: dict[str, float] = field(default_factory=dict)
     """Stages within the fault, such as `promoted`, by name."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What somebody saw (`note`) or did (`act`); `who` is None for the harness itself."""
+
+    at_s: float | None
+    kind: Kind
+    text: str
+    who: str | None
 
 
 @dataclass(frozen=True)
@@ -92,9 +103,24 @@ class Timeline:
         return list(self._events("failure"))
 
     @property
-    def notes(self) -> list[tuple[float | None, str]]:
-        """What people noted, and when."""
-        return [(self.at_s(event), event.name) for event in self._events("note")]
+    def remarks(self) -> list[Remark]:
+        """What people and the harness noted, and what people did, in order."""
+        return [
+            Remark(self.at_s(event), event.kind, event.name, _who(event))
+            for event in self.journal
+            if event.kind in ("note", "act")
+        ]
+
+    def first_by_people_s(self, kind: Kind, fault: FaultSpan) -> float | None:
+        """Return when people first noted or did something after `fault` had begun.
+
+        What comes after the next fault's begin may be about that one.
+        """
+        later = (other.begin_s for other in self.faults if other.begin_s > fault.begin_s)
+        until_s = min(later, default=math.inf)
+        moments = (r.at_s for r in self.remarks if r.kind == kind and r.who is not None)
+        within = (at_s for at_s in moments if at_s and fault.begin_s <= at_s < until_s)
+        return min(within, default=None)
 
     @cached_property
     def faults(self) -> tuple[FaultSpan, ...]:
@@ -145,3 +171,8 @@ class Timeline:
             elif event.name == "final read" and event.edge == "end":
                 return rows
         return None
+
+
+def _who(event: JournalEvent) -> str | None:
+    who = event.detail.get("who")
+    return None if who is None else str(who)

@@ -25,12 +25,14 @@ UNREACHABLE = (
 )
 
 SESSION = {
+    # Every statement finds its rows by key: planning it anew each time costs more than running it.
+    "plan_cache_mode": "force_generic_plan",
     # A paused replica would otherwise keep its row locks for as long as it sleeps.
     "idle_in_transaction_session_timeout": "5000",
     # Sessions that we gave up would otherwise queue for rows until they get them.
     "client_connection_check_interval": "1000",
 }
-"""Limits in milliseconds that the server enforces where we cannot."""
+"""What the server does for every connection; limits are milliseconds, where we cannot set them."""
 
 
 class NoPrimaryError(ConnectionError):

@@ -10,11 +10,12 @@ import pytest
 
 from doorbuster.stack.containers.images import Images
 from tests.containers.engine_here import CHECKOUT, names_with
+from tests.easy import EASY_SMOKE
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
-COMMAND = (sys.executable, "-m", "doorbuster", "rehearse", "smoke", "--set", "stack=containers")
+COMMAND = (sys.executable, "-m", "doorbuster", "rehearse", *EASY_SMOKE, "--set", "stack=containers")
 
 
 def test_the_smoke_plan_passes_and_leaves_nothing(images: Images, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from doorbuster import leftovers
+from tests.easy import EASY_SMOKE
 
 pytestmark = [pytest.mark.smoke, pytest.mark.timeout(240)]
 
@@ -38,7 +39,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rehearsal(runs: Path) -> "subprocess.CompletedProcess[str]":
-    return doorbuster("rehearse", "smoke", "--runs", str(runs))
+    return doorbuster("rehearse", *EASY_SMOKE, "--runs", str(runs))
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,10 @@ def with_change(path: str, value: object) -> dict[str, Any]:
 
 
 RULES: Final = [
+    # limits, whatever else the plan says
+    ("limits", {"rate": "89/s"}, "90/s at its peak, expected at most limits.rate (89/s)"),
+    ("limits", {"duration": "14s"}, "the phases last 15 s, expected at most limits.duration"),
+    ("limits", {"concurrent_faults": 0}, "greater than or equal to 1"),
     # the plan as a whole
     ("name", "Tiny", "should match pattern"),
     ("name", "a" * 42, "should match pattern"),

@@ -314,3 +314,23 @@ def test_the_failover_is_split_into_its_parts() -> None:
         "first ok operation after the loss": 4.4,
         "steady after the loss": 5.0,
     }
+
+
+def test_notes_and_acts_of_people_count_from_the_fault_they_follow() -> None:
+    def by(who: str | None, kind: Any, at_s: float) -> JournalEvent:
+        detail: dict[str, Any] = {} if who is None else {"who": who}
+        return event(kind, "point", "something", at_s, **detail)
+
+    people = [by("Ana", "note", 11.0), by(None, "note", 12.5), by("Ana", "note", 13.5)]
+    journal = [
+        clock(),
+        *fault(PAYMENTS, 12.0, 14.0),
+        *fault(FAILOVER, 30.0, 33.0),
+        *people,
+        by("Ben", "act", 31.25),
+        END,
+    ]
+    with measured(plan_with(), journal, operation_seconds=reserves({})) as run:
+        first, second = fault_figures(run)
+    assert (first.noticed_s, first.acted_s) == (1.5, None)
+    assert (second.noticed_s, second.acted_s) == (None, 1.25)

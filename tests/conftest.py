@@ -1,0 +1,39 @@
+"""How the suite is spread over processes, and what is given a second try.
+
+With `-n 2` one process plays rehearsals and other long waits, one after the other, while the other
+one runs the rest file by file. Tests of real processes on a shared machine get a second try,
+which the closing summary names (`-rR`).
+"""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+TESTS: Final = Path(__file__).parent
+REHEARSING: Final = ("fault/test_director_ended", "smoke/", "integration/test_capacity_command")
+REAL: Final = ("containers/", "fault/", "integration/", "smoke/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        name = item.path.relative_to(TESTS).as_posix()
+        item.add_marker(pytest.mark.xdist_group(_group(name)))
+        if name.startswith(REAL):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+    items.sort(key=lambda item: _turn(item.path.relative_to(TESTS).as_posix()))
+
+
+def _group(name: str) -> str:
+    if name.startswith(REHEARSING):
+        return "rehearsing"
+    return "containers" if name.startswith("containers/") else name
+
+
+def _turn(name: str) -> int:
+    """Long waits first, so that nothing long is left for the end; the quick ones last."""
+    if name.startswith(REHEARSING):
+        return 0
+    if name.startswith("containers/"):
+        return 1
+    return 2 if name.startswith(REAL) else 3

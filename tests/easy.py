@@ -1,0 +1,19 @@
+"""The smoke plan with limits that a busy machine keeps.
+
+Tests ask whether a rehearsal works, not how fast this machine is while it does other things; with
+the plan's own limits a slow moment is an honest `unknown` or `fail`.
+"""
+
+from typing import Final
+
+_CHANGES: Final = (
+    "traffic.max_lateness=5s",
+    "traffic.timeout=5s",
+    "traffic.patience=10s",
+    "good_within={view: 5s, reserve: 5s, pay: 8s}",
+    "budgets=[p99(reserve) <= 5s during rush outside faults, errors <= 20%, "
+    'recovery("payments latency") <= 8s]',
+)
+
+EASY_SMOKE: Final = ("smoke", *(part for change in _CHANGES for part in ("--set", change)))
+"""Arguments of `doorbuster rehearse`."""
