@@ -145,15 +145,15 @@ class Arrivals(Frozen):
     @cached_property
     def streams(self) -> tuple[Stream, ...]:
         """All arrivals of the phase, those included who come early, before its start."""
-        found = list(self._course())
+        return tuple(stream for stream in (*self._course(), *self._crowds()) if stream.count)
+
+    def _crowds(self) -> Iterator[Stream]:
         if self.peak:
-            swell = Swell(self.peak.visitors, self.lasts)
-            found.append(Stream(0.0, self.peak.visitors, swell))
+            yield Stream(0.0, self.peak.visitors, Swell(self.peak.visitors, self.lasts))
         if self.burst:
             early = self.burst.early_visitors
-            found.append(Stream(0.0, self.burst.visitors - early, self.burst.crowd(self.lasts)))
-            found.append(Stream(0.0, early, Early(early, EARLY_SIGMA_S, EARLY_BY_S)))
-        return tuple(stream for stream in found if stream.count)
+            yield Stream(0.0, self.burst.visitors - early, self.burst.crowd(self.lasts))
+            yield Stream(0.0, early, Early(early, EARLY_SIGMA_S, EARLY_BY_S))
 
     def _course(self) -> Iterator[Stream]:
         if self.series is None:
@@ -197,6 +197,12 @@ class Arrivals(Frozen):
     def highest_rate(self) -> float:
         """The highest rate of its course, burst and peak left out."""
         return max((stream.curve.highest for stream in self._course()), default=0.0)
+
+    @property
+    def busiest_per_s(self) -> float:
+        """How many can arrive in one second, crowds included."""
+        crowds = (min(stream.curve.highest, stream.count) for stream in self._crowds())
+        return self.highest_rate + sum(crowds)
 
     @property
     def text(self) -> str:

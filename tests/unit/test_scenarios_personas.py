@@ -267,10 +267,8 @@ def test_a_declined_card_and_errors_are_losses_of_their_own():
 
 def test_skewed_demand_follows_zipf():
     """Goal: the first of five alike is wanted 1/H(5) of the times, the n-th 1/n of that."""
-    text = (
-        PLAN.replace("count: 5,", "count: 5, skew: 1,").replace("80%", "0%")
+    text = PLAN.replace("count: 5,", "count: 5, skew: 1,").replace("80%", "0%")
     text = text.replace("20%", "100%")
-    )
     choose = shoppers(plan_of(text).plan)
     found = Counter(choose(Arrival(k, 0.0, "x")).sku for k in range(4000))
     whole = sum(1 / n for n in range(1, 6))
