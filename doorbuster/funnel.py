@@ -13,6 +13,8 @@ STAGES: Final[tuple[Stage, ...]] = ("arrived", "viewed", "carted", "tried", "res
 """Arrived; saw the product or its stock; put it in a cart or had it priced; tried to reserve;
 reserved; paid."""
 
+UNRECORDED: Final = "unrecorded"
+
 LOSSES: Final = {
     "too_early": "left before the sale opened",
     "looked": "only looked",
@@ -27,5 +29,6 @@ LOSSES: Final = {
     "abandoned": "did not pay for what they held",
     "errors": "errors: failures, timeouts, answers nobody can read",
     "unfinished": "still under way when traffic ended",
+    "unrecorded": "no record: the generator was ended",
 }
 """Reason to its meaning."""

@@ -24,6 +24,10 @@ REFUSALS: Final = frozenset(
 """Reasons of a `fail` that are a correct no: counted apart, never an error."""
 
 
+SECOND: Final = "x2"
+"""What the id of an operation ends in that doubles another: the same but for the `x2`."""
+
+
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     """One try of an operation, under the operation's one idempotency key.
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from doorbuster.operations import SECOND
 from scenarios.attempts import Surroundings, Wire, carry_out
 from scenarios.outcome import Extracted
 from scenarios.shopper import Shopper
@@ -165,11 +166,11 @@ class Session:
 
     def _both(self, step: Step, twice: Twice) -> Result:
         """Send a step's request twice, and go by the better of the two results."""
-        again = replace(step, id=f"{step.id}x2", due_s=step.due_s + twice.apart_s)
+        again = replace(step, id=step.id + SECOND, due_s=step.due_s + twice.apart_s)
         if twice.key == "new":
-            again = replace(again, key=f"{step.key}x2")
+            again = replace(again, key=f"{step.key}{SECOND}")
             if step.op == "reserve":  # to the shop it is another purchase
-                again = replace(again, client_ref=f"{step.client_ref}x2")
+                again = replace(again, client_ref=f"{step.client_ref}{SECOND}")
 
         def second(wire: Wire) -> Result:
             self._around.clock.sleep_until(again.due_s)
