@@ -1,37 +1,44 @@
 """What faults act with: the system under test, the proxy's API, the journal; and how they tell."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, Unpack
 
-from chaos.calls import Call, Stream
+from chaos.calls import Call
 from chaos.probe import proxy_listens
 from chaos.switches import SwitchApi, Switches
+from chaos.toxiproxy import ToxicMembers
 from doorbuster.components import Topology, require_proxy
 from doorbuster.errors import DoorbusterError, FaultStuck
 from doorbuster.journal import JournalEvent
 
 LOOK_EVERY_S = 0.01
 
+Beat = Callable[[], None]
+"""What a fault does at each of its beats, the moments after its begin at which it acts again."""
+
+Acting = Iterator[Beat | None]
+"""What the body of a fault yields: its beat, None for one that has none."""
+
 
 class ProxyApi(SwitchApi, Protocol):
     """What faults ask of a client of the Toxiproxy API; removing what is not there is fine."""
 
-    def add_toxic(
-        self,
-        proxy: str,
-        *,
-        name: str,
-        type: str,
-        attributes: Mapping[str, int],
-        stream: Stream = ...,
-    ) -> object:
+    def add_toxic(self, proxy: str, **toxic: Unpack[ToxicMembers]) -> object:
         """Add a toxic to a proxy."""
 
     def remove_toxic(self, proxy: str, name: str) -> None:
         """Remove it."""
+
+    def recreate(self, name: str) -> None:
+        """Delete a proxy and create it as it was, enabled and without toxics."""
+
+    def point(self, name: str, *, upstream: str) -> None:
+        """Let a proxy lead elsewhere."""
 
     def toxics(self, proxy: str) -> Sequence[Mapping[str, Any]]:
         """Return the toxics of a proxy."""
@@ -53,6 +60,8 @@ class Hands:
     Args:
         seed: Decides which requests a provider that misbehaves for a share of them picks.
         switches: Keeps apart the faults that want the same proxy shut.
+        behaviours: Keeps apart the faults that want the provider to misbehave.
+        logs: The file that hooks' output goes to.
         listening: Says whether a proxy of the API at a URL takes connections.
         patience_s: How long to look for what a call should have changed.
     """
@@ -62,6 +71,8 @@ class Hands:
     journal: EventLog
     seed: int
     switches: Switches = field(default_factory=Switches)
+    behaviours: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    logs: Path = Path(os.devnull)
     listening: Callable[[str, str], bool] = proxy_listens
     patience_s: float = 2.0
 

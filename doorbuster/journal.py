@@ -30,6 +30,9 @@ Kind = Literal[
     "act",
     "failure",
 ]
+NO_FAULT_STANDS = "no fault stands"
+"""The name of the event that says that somebody looked for faults and found none."""
+
 Edge = Literal["begin", "end", "active", "lifted", "point"]
 
 

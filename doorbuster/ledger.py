@@ -54,7 +54,11 @@ class LedgerReservation(msgspec.Struct, frozen=True):
 
 
 class LedgerPayment(msgspec.Struct, frozen=True):
-    """One payment attempt; `state` is created, processing, captured, declined, failed, refunded."""
+    """One payment attempt.
+
+    `state` is created, processing, authorized, capturing, captured, declined, voiding, voided,
+    failed, refunded, or waived where there was nothing to pay.
+    """
 
     payment_id: str
     order_id: str
@@ -62,6 +66,18 @@ class LedgerPayment(msgspec.Struct, frozen=True):
     psp_ref: str | None
     state: str
     amount: int
+    created_at: str
+
+
+class LedgerRefund(msgspec.Struct, frozen=True):
+    """Money that the shop gives back, or means to; `restock` puts the units on sale again."""
+
+    refund_id: str
+    order_id: str
+    psp_key: str
+    amount: int
+    restock: bool
+    state: str
     created_at: str
 
 
@@ -81,6 +97,24 @@ class LedgerAlert(msgspec.Struct, frozen=True):
     sku: str
     at: str
     available: int
+
+
+class LedgerSale(msgspec.Struct, frozen=True):
+    """When the sale was open, by the shop's own clock."""
+
+    id: str
+    starts_at: str
+    ends_at: str | None
+    promotion_version: str
+
+
+class LedgerOffer(msgspec.Struct, frozen=True):
+    """What one unit cost in the sale and outside of it, and how many one user might have."""
+
+    sku: str
+    price: int
+    list_price: int
+    limit_per_user: int | None
 
 
 class LedgerPromotion(msgspec.Struct, frozen=True):
@@ -170,8 +204,11 @@ LEDGER_TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     "stock": LedgerStock,
     "reservations": LedgerReservation,
     "payments": LedgerPayment,
+    "order_refunds": LedgerRefund,
     "order_events": LedgerEvent,
     "alerts": LedgerAlert,
+    "sales": LedgerSale,
+    "offers": LedgerOffer,
     "promotions": LedgerPromotion,
     "coupons": LedgerCoupon,
     "coupon_claims": LedgerCouponClaim,

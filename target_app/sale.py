@@ -2,20 +2,22 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from target_app.catalogue import CAMPAIGN
+from target_app.database.admissions import EMPTY_ADMISSIONS
 from target_app.database.offers import EMPTY_OFFERS
 from target_app.database.primary import Connection
 from target_app.pricing.linter import Finding, Supply, approved
 from target_app.pricing.rule_book import rules_of, store_coupons, store_promotions
-from target_app.pricing.rules import Coupon, Offer, Promotion, Rules
+from target_app.pricing.rules import Count, Coupon, Instant, Minor, Offer, Promotion, Rules
 from target_app.problems import ProblemError
 
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Units: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+YEARS = range(2000, 2201)
+"""When sales are: what is far outside of it is a mistake, and no calendar reckons with it."""
 
 EMPTY = """
 TRUNCATE sale, products, stock, stock_units, stock_buckets, alerts, orders, order_lines,
@@ -38,20 +40,20 @@ class SaleItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An item on sale; `price` in minor units, and from how many units left there is an alert."""
 
     sku: Annotated[str, msgspec.Meta(min_length=1)]
-    stock: Annotated[int, msgspec.Meta(ge=0)]
-    price: Annotated[int, msgspec.Meta(ge=0)]
+    stock: Units
+    price: Minor
     title: str | None = None
-    low_stock_at: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    list_price: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    low_stock_at: Units | None = None
+    list_price: Minor | None = None
     category: str | None = None
-    limit_per_user: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    limit_per_user: Count | None = None
 
 
 class GiftStock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Units of a SKU that is given and not sold."""
 
     sku: Annotated[str, msgspec.Meta(min_length=1)]
-    stock: Annotated[int, msgspec.Meta(ge=0)]
+    stock: Units
 
 
 class SaleSetup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +66,11 @@ class SaleSetup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     promotions: tuple[Promotion, ...] = ()
     coupons: tuple[Coupon, ...] = ()
     gifts: tuple[GiftStock, ...] = ()
+
+    def __post_init__(self) -> None:
+        for instant in (self.starts_at, self.ends_at, self.preheat_at):
+            if instant is not None and instant.year not in YEARS:
+                raise ValueError(f"expected a year from {YEARS[0]} to {YEARS[-1]}, got {instant}")
 
 
 def rules_for(setup: SaleSetup) -> Rules:
@@ -115,6 +122,7 @@ async def start_sale(connection: Connection, setup: SaleSetup, rules: Rules) -> 
     skus = [item.sku for item in setup.items]
     await connection.execute(EMPTY)
     await connection.execute(EMPTY_OFFERS)
+    await connection.execute(EMPTY_ADMISSIONS)
     await connection.execute(OPEN, CAMPAIGN, setup.starts_at, setup.ends_at, setup.preheat_at)
     titles = [item.title or item.sku for item in setup.items]
     await connection.execute(

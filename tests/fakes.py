@@ -98,6 +98,7 @@ class FakeParts:
     read_provider: Callable[[], int] = lambda: 2
     is_quiet: Callable[[], bool] = lambda: True
     steady: bool = True
+    standing: Callable[[], list[str]] = list
 
     def parts(self) -> Parts:
         return Parts(
@@ -105,6 +106,7 @@ class FakeParts:
             traffic=lambda _: nullcontext(self),
             shop=lambda _: nullcontext(self),
             inflict=self._inflict,
+            standing=lambda _: self.standing(),
             sample=lambda topology, clock: nullcontext(),
             tick=lambda clock: self.on_tick(),
             gate=lambda: Gate(self.steady, 1.0, "as the test says"),
@@ -120,10 +122,10 @@ class FakeParts:
             self.on_stack_exit()
 
     @contextmanager
-    def _inflict(self, fault: Fault, _topology: Topology) -> Iterator[None]:
+    def _inflict(self, fault: Fault, _topology: Topology) -> Iterator[Callable[[], None]]:
         self.done.append(f"inflict {fault.name}")
         try:
-            yield
+            yield lambda: self.done.append(f"beat {fault.name}")
         finally:
             self.done.append(f"lift {fault.name}")
             self.on_lift()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from doorbuster import __version__
-from doorbuster.cli import capacity, people, plans, rehearse, results
+from doorbuster.cli import capacity, people, plans, proxy, rehearse, results
 from doorbuster.errors import DoorbusterError
 from doorbuster.verdicts import EXIT_CODES
 
@@ -52,6 +52,7 @@ app.command("plans")(plans.plans)
 app.command("strategies")(plans.strategies)
 app.command("validate")(plans.validate)
 app.command("schema")(plans.schema)
+app.command("proxy")(proxy.proxy)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from chaos.inflict import Hands, inflict
+from chaos.standing import standing
 from chaos.toxiproxy import ToxiproxyApi
 from chaos.watchdog_client import Watchdog
 from doorbuster.backoffice import BackOffice
@@ -24,11 +25,11 @@ from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault
 from doorbuster.journal import Journal
 from doorbuster.plan import KnownShop, Plan
-from doorbuster.run import Parts, Stopped, Traffic
+from doorbuster.run import Beat, Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
 from doorbuster.samples import sampling
 from doorbuster.stack.generator import generator
-from doorbuster.stack.order import StackOrder
+from doorbuster.stack.order import RoomOrder, StackOrder
 from scenarios.order import TrafficOrder
 
 WAITING_LEASE_S: Final = 120.0
@@ -85,7 +86,15 @@ def stack_order(plan: Plan, shop: KnownShop, *, run_id: str, logs: Path) -> Stac
         hold_s=storefront.hold,
         redis=shop.has_redis(storefront),
         redis_snapshot_s=storefront.redis_snapshot,
+        waiting_room=room_order(plan),
     )
+
+
+def room_order(plan: Plan) -> RoomOrder | None:
+    room = plan.storefront.waiting_room
+    if room is None:
+        return None
+    return RoomOrder(room.rate, active_max=room.active, lease_s=room.lease, seed=plan.seed)
 
 
 @dataclass
@@ -110,6 +119,7 @@ class Plug:
             traffic=self._traffic,
             shop=lambda topology: BackOffice(topology, self.run),
             inflict=self._inflict,
+            standing=lambda topology: standing(self._hands_on(topology)),
             sample=lambda topology, clock: sampling(topology, clock, self.run),
             tick=self._tick,
             gate=self.screen.watch.gate,
@@ -150,11 +160,16 @@ class Plug:
             patience_s=traffic.patience + traffic.timeout,
         )
 
-    def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[None]:
+    def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[Beat | None]:
+        return inflict(fault, self._hands_on(topology))
+
+    def _hands_on(self, topology: Topology) -> Hands:
+        """Return what faults act with, the same for all of a run."""
         if self._hands is None:
             api = ToxiproxyApi(topology.proxy_api)
-            self._hands = Hands(topology, api, self.journal, seed=self.plan.seed)
-        return inflict(fault, self._hands)
+            log = self.run.logs / "hooks.log"
+            self._hands = Hands(topology, api, self.journal, seed=self.plan.seed, logs=log)
+        return self._hands
 
     def _tick(self, clock: Clock | None) -> None:
         """Keep the watchdog quiet, show what happened, and end the run where it has to end."""

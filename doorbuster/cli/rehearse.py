@@ -13,18 +13,19 @@ from doorbuster.cli.plans import (
     SeedOption,
     SetOption,
     find_plan,
+    reference_shop,
     summary_of,
 )
 from doorbuster.cli.plug import Guard, Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
-from doorbuster.faults import Down, Latency, ResetPeer, Timeout
+from doorbuster.faults import Fault, NetworkKind
 from doorbuster.journal import Journal
 from doorbuster.plan import Plan
 from doorbuster.plan.stored import store_plan
 from doorbuster.run import Rehearsal
 from doorbuster.rundir import new_run
-from doorbuster.timeline import timeline
+from doorbuster.timeline import Event, timeline
 from doorbuster.watch import Watch
 from reports import review
 
@@ -72,16 +73,23 @@ def print_timeline(plan: Plan) -> None:
         phase.phase: f"{phase.text}; {counts[phase.phase]:,} sessions"
         for phase in plan.traffic.arrivals
     }
+    redis = reference_shop().has_redis(plan.storefront)
     for event in timeline(plan):
         edge = "begin" if event.begins else "end"
         course = f": {courses[event.name]}" if event.kind == "phase" and event.begins else ""
         print(f"{event.at_s:8.2f} s  {edge:5}  {event.kind} {event.name}{course}")
         if event.fault is None:
             continue
-        match event.fault.kind:
-            case Latency() | Timeout() | ResetPeer() | Down() as kind:
-                proxies = proxy_names(event.fault, "RUN")
-                for breakage in calls_for(event.fault.name, kind, proxies):
-                    print(f"{'':19}{breakage.begin if event.begins else breakage.end}")
-            case kind:
-                print(f"{'':19}{event.fault.word} {event.fault.on} {kind!r}")
+        for line in dry_lines(event.fault, event, redis=redis):
+            print(f"{'':19}{line}")
+
+
+def dry_lines(fault: Fault, event: Event, *, redis: bool) -> list[str]:
+    """Return what would be done at one moment of a fault; a beat of a flap turns it round."""
+    if not isinstance(fault.kind, NetworkKind):
+        return [f"{fault.word} {fault.on} {fault.kind!r}"]
+    # The first beat of a flap ends what its begin began, the second begins it again.
+    begins = event.begins if event.kind == "fault" else event.beat % 2 == 0
+    proxies = [name for name in proxy_names(fault, "RUN") if redis or not name.endswith("-redis")]
+    breakages = calls_for(fault.name, fault.kind, proxies)
+    return [str(breakage.begin if begins else breakage.end) for breakage in breakages]

@@ -1,14 +1,16 @@
 """The plan as a whole, and the moments that follow from it."""
 
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from doorbuster.anchors import anchor_s
 from doorbuster.budgets import Budget, BudgetText, StopCondition, StopText, parse_budget, parse_stop
 from doorbuster.faults import NEED_REDIS, Fault, Frozen
+from doorbuster.faults.chance import RandomFaults, as_faults
 from doorbuster.operations import OPERATIONS
+from doorbuster.plan.fault_rules import check_faults
 from doorbuster.plan.limits import Limits, most_at_once, peak_per_s
 from doorbuster.plan.sale import Sale
 from doorbuster.plan.storefront import Storefront, known_shop
@@ -16,6 +18,7 @@ from doorbuster.plan.traffic import Traffic
 from doorbuster.quantities import Duration
 
 DEFAULT_GOOD_WITHIN_S = 1.0
+DEFAULT_SEED = 7
 
 
 class Plan(Frozen):
@@ -23,17 +26,40 @@ class Plan(Frozen):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
     description: str = ""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 7
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = DEFAULT_SEED
     stack: Literal["embedded", "containers"] = "embedded"
     shop: str = "reference"
     storefront: Storefront = Storefront()
     sale: Sale
     traffic: Traffic
     faults: tuple[Fault, ...] = ()
+    random: RandomFaults | None = Field(default=None, exclude=True)
     good_within: dict[str, Duration] = Field(default_factory=dict)
     budgets: tuple[BudgetText, ...] = ()
     stop: tuple[StopText, ...] = ()
     limits: Limits = Limits()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drawn(cls, raw: Any, info: ValidationInfo) -> Any:
+        """Add the faults that `random` draws: a resolved plan has them as faults like any others.
+
+        So a run is repeated by its plan.json, whatever this version or another one would draw.
+        """
+        if not isinstance(raw, dict) or raw.get("random") is None:
+            return raw
+        try:
+            wanted = RandomFaults.model_validate(raw["random"], context=info.context)
+        except ValidationError:
+            return raw  # told with all other mistakes, as one of the field's
+        seed = wanted.seed if wanted.seed is not None else raw.get("seed", DEFAULT_SEED)
+        drawn = as_faults(wanted, seed=seed)
+        if not drawn:
+            raise ValueError(
+                f"`random` draws no fault with seed {seed}: expected a longer `for`, a higher "
+                "`rate` or another `seed`"
+            )
+        return {**raw, "faults": [*(raw.get("faults") or ()), *drawn]}
 
     @field_validator("name")
     @classmethod
@@ -86,8 +112,7 @@ class Plan(Frozen):
 
     @model_validator(mode="after")
     def _fits_its_timeline(self) -> "Plan":
-        for fault in self.faults:
-            self._check_fault(fault)
+        check_faults(self)
         for meeting in self.traffic.rendezvous:
             at_s = anchor_s(meeting.at, self.phase_starts_s)
             if not 0 <= at_s < self.length_s:
@@ -122,20 +147,6 @@ class Plan(Frozen):
                 f"limits.concurrent_faults ({limits.concurrent_faults})"
             )
         return self
-
-    def _check_fault(self, fault: Fault) -> None:
-        begins_s, ends_s = self.fault_span_s(fault)
-        baseline = self.traffic.arrivals[0]
-        if begins_s < baseline.lasts:
-            raise ValueError(
-                f"fault {fault.name!r} begins at {begins_s:g} s, expected after the first phase, "
-                f"{baseline.phase!r}, which is the baseline ({baseline.lasts:g} s)"
-            )
-        if ends_s >= self.length_s:
-            raise ValueError(
-                f"fault {fault.name!r} is lifted at {ends_s:g} s, expected before the last phase "
-                f"ends ({self.length_s:g} s): else its recovery is not seen"
-            )
 
     @cached_property
     def phase_starts_s(self) -> dict[str, float]:

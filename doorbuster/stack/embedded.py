@@ -9,6 +9,7 @@ from doorbuster.errors import MissingPrerequisite
 from doorbuster.stack import postgres, redis, shop
 from doorbuster.stack.binaries import postgres_programs
 from doorbuster.stack.component import LocalComponent, end_all
+from doorbuster.stack.files import LocalFiles
 from doorbuster.stack.order import StackOrder
 from doorbuster.stack.place import postgres_account, temporary_place
 from doorbuster.stack.ports import LOOPBACK, free_ports, held, raise_file_limit, require_loopback
@@ -216,9 +217,7 @@ class Assembly:
             "STOREFRONT_PROVIDER_URL": f"http://{LOOPBACK}:{self.port_of('payments')}",
             "STOREFRONT_OPS_TOKEN": self.secrets.ops_token,
             "STOREFRONT_WEBHOOK_SECRET": self.secrets.webhook,
-            "STOREFRONT_RESERVATION": self.order.reservation,
-            "STOREFRONT_FLAWS": ",".join(self.order.flaws),
-            "STOREFRONT_HOLD_S": f"{self.order.hold_s:g}",
+            **shop.built(self.order),
         }
         if self.order.redis:
             settings["STOREFRONT_REDIS_URL"] = self.redis_url(self.port_of("redis"))
@@ -233,6 +232,8 @@ class Assembly:
                 direct_dsn=cluster.dsn(component.name),
                 proxied_dsn=cluster.shop_dsn(proxy_port=self.port_of(component.name)),
                 proxy=self.proxy_name(component.name),
+                upstream=component.address,
+                files=LocalFiles(cluster, component, replication_port=self.port_of("replication")),
             )
             for component in (primary, standby)
         ]
@@ -248,6 +249,7 @@ class Assembly:
             shop_direct_url=f"http://{LOOPBACK}:{self.ports['storefront']}",
             provider_direct_url=f"http://{LOOPBACK}:{self.ports['provider']}",
             ops_token=self.secrets.ops_token,
+            synchronous=self.order.replication == "synchronous",
             redis_direct_url=self.redis_url(self.ports[REDIS]) if self.order.redis else None,
         )
 

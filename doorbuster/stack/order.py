@@ -8,6 +8,20 @@ from doorbuster.stack.proxies import OpenApi
 
 
 @dataclass(frozen=True)
+class RoomOrder:
+    """The waiting room that the shop is to have.
+
+    Args:
+        seed: Decides the draw among those who came before T0.
+    """
+
+    rate_per_s: float
+    active_max: int
+    lease_s: float
+    seed: int
+
+
+@dataclass(frozen=True)
 class StackOrder:
     """The shop that a plan asks for; whichever stack brings it up.
 
@@ -28,3 +42,4 @@ class StackOrder:
     hold_s: float = 600.0
     redis: bool = False
     redis_snapshot_s: float | None = None
+    waiting_room: RoomOrder | None = None

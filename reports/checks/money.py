@@ -46,7 +46,7 @@ SELECT coalesce(placed.order_id, merchant_ref) AS order_id, placed.user_ref, pla
 FROM (SELECT * FROM kept WHERE unrefunded > 0) AS kept
 FULL JOIN orders AS placed ON placed.order_id = merchant_ref
 WHERE (placed.status IN {sql_list(SOLD)}) IS DISTINCT FROM (merchant_ref IS NOT NULL)
-  AND (merchant_ref IS NOT NULL OR placed.status IN {sql_list(SOLD)})
+  AND (merchant_ref IS NOT NULL OR (placed.status IN {sql_list(SOLD)} AND placed.total > 0))
 """
 
 _SEEN: Final = f"""

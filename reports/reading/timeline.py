@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from doorbuster.journal import Edge, JournalEvent, Kind
+from doorbuster.journal import NO_FAULT_STANDS, Edge, JournalEvent, Kind
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,12 @@ class Timeline:
     def clean(self) -> bool:
         """Whether somebody looked at the very end, and nothing of the run was left."""
         return any(self._events("stage", "point", "clean"))
+
+    @property
+    def no_fault_stands(self) -> bool:
+        """Whether somebody looked after the last fault, and nothing of any was left."""
+        looked = self._events("stage", "point", NO_FAULT_STANDS)
+        return any(event.detail.get("when") == "after the last fault" for event in looked)
 
     @property
     def gate(self) -> Gate | None:

@@ -94,8 +94,12 @@ class KeyTakenError(Exception):
     """Another checkout with this key committed a moment ago; its answer can be replayed now."""
 
 
-class GiftGoneError(KeyTakenError):
-    """Somebody took the last gift a moment ago; the order can be made without it now."""
+class GiftGoneError(Exception):
+    """There was a gift to be seen and none to be had; roll back and order without `sku`."""
+
+    def __init__(self, sku: str) -> None:
+        super().__init__(f"no {sku} to give")
+        self.sku = sku
 
 
 async def check_out(change: Change, wish: Checkout, *, key: str, hold_s: float) -> CheckedOut:
@@ -104,6 +108,7 @@ async def check_out(change: Change, wish: Checkout, *, key: str, hold_s: float) 
     Raises:
         ProblemError: A definite no; nothing was done once the transaction is rolled back.
         KeyTakenError: Roll back and ask again.
+        GiftGoneError: Roll back and ask again, with the gift among `change.gone_gifts`.
     """
     lines = _sorted_lines(wish)
     fingerprint = hashlib.sha256(msgspec.json.encode(wish)).hexdigest()
@@ -117,7 +122,7 @@ async def check_out(change: Change, wish: Checkout, *, key: str, hold_s: float) 
     await _refuse_outside_sale(change, situation[0], wish=wish, rules=rules)
     prices = _prices(situation, lines)
     at = situation[0]["at"]
-    terms = await terms_of(change.connection, rules, wish, lines=lines, at=at)
+    terms = await terms_of(change, rules, wish, lines=lines, at=at)
     held = sorted((*lines, *terms.gifts))
     order = _order(wish, lines=held, prices=prices, at=at, hold_s=hold_s) | terms.told()
     body = msgspec.json.encode(order)
@@ -197,7 +202,7 @@ async def _reserve(change: Change, held: Sequence[Line], *, gifts: Sequence[Line
         await change.reservations.reserve(change.connection, held)
     except SoldOutError as error:
         if error.sku in {gift.sku for gift in gifts}:
-            raise GiftGoneError from error
+            raise GiftGoneError(error.sku) from error
         raise _sold_out(error.sku) from error
 
 

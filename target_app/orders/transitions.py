@@ -33,7 +33,7 @@ class Change:
     """What one transaction does to orders: its connection, its strategy, the moves it made.
 
     `paid_minor_units` has an amount for each order that it made paid; `rule_book` keeps what rules
-    of the sale this replica has read before.
+    of the sale this replica has read before, `gone_gifts` what an earlier try found gone.
     """
 
     connection: Connection
@@ -41,6 +41,7 @@ class Change:
     moves: list[tuple[str, str]] = field(default_factory=list)
     paid_minor_units: list[int] = field(default_factory=list)
     rule_book: RuleBook = field(default_factory=RuleBook)
+    gone_gifts: frozenset[str] = frozenset()
 
 
 async def move(

@@ -34,6 +34,11 @@ INSERT INTO payments (payment_id, order_id, request_key, method, psp_key, state,
                       created_at, next_query_at, capture_method)
 VALUES ($1, $2, $3, $4, $5, 'processing', $6, now(), now() + $7 * interval '1 second', $8)
 """
+WAIVE = """
+INSERT INTO payments (payment_id, order_id, request_key, method, psp_key, state, amount,
+                      created_at, next_query_at, capture_method)
+VALUES ($1, $2, $3, $4, $5, 'waived', 0, now(), now(), $6)
+"""
 REFUSED = {
     Status.EXPIRED: "order_expired",
     Status.CANCELLED: "order_cancelled",
@@ -77,6 +82,8 @@ async def intend(
     if standing is not None:
         return standing
     psp_key = provider_key(order_id, attempts["number"] + 1)
+    if not order["total"]:
+        return await _waived(change, payment, order_id=order_id, key=key, psp_key=psp_key)
     await change.connection.execute(
         INTEND,
         f"p_{psp_key}",
@@ -97,6 +104,16 @@ async def intend(
         payment.method,
         payment.capture_method,
     )
+
+
+async def _waived(
+    change: Change, payment: Payment, *, order_id: str, key: str, psp_key: str
+) -> PaymentAnswer:
+    """Make an order paid that costs nothing; no provider takes a charge of nothing."""
+    values = (key, payment.method, psp_key, payment.capture_method)
+    await change.connection.execute(WAIVE, f"p_{psp_key}", order_id, *values)
+    await move(change, order_id, source=Status.PENDING_PAYMENT, target=Status.PAID)
+    return paid(order_id, 0)
 
 
 def _standing(order: asyncpg.Record, attempts: asyncpg.Record, method: str) -> PaymentAnswer | None:

@@ -7,7 +7,7 @@ no longer hold. An order to which no rule, coupon or limit applies needs none of
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -18,6 +18,9 @@ from target_app.pricing.quoting import coupon_invalid, priced, stale, stored_quo
 from target_app.pricing.rule_book import RuleBook
 from target_app.pricing.rules import Rules, Tier
 from target_app.reservations import Line
+
+if TYPE_CHECKING:
+    from target_app.orders.transitions import Change
 
 QUOTED_TIER = "SELECT tier FROM quotes WHERE quote_id = $1 AND coalesce(user_ref, $2) = $2"
 AVAILABLE = "SELECT sku, available FROM inventory WHERE sku = ANY($1::text[])"
@@ -85,9 +88,11 @@ async def opens_at(
 
 
 async def terms_of(
-    connection: Connection, rules: Rules | None, wish: Wish, *, lines: Sequence[Line], at: datetime
+    change: "Change", rules: Rules | None, wish: Wish, *, lines: Sequence[Line], at: datetime
 ) -> Terms:
     """Return the terms on which `wish` is made into an order now.
+
+    Gifts that this checkout has tried for in vain are missing, whatever the stock looks like.
 
     Raises:
         ProblemError: The quote that it rests on no longer holds, or a coupon of it is none.
@@ -97,12 +102,12 @@ async def terms_of(
     if rules is None:
         raise stale("rules_changed")
     cart = Cart(tuple(CartLine(line.sku, line.qty) for line in lines), wish.coupons)
-    quote = await quoted_total(connection, wish, cart=cart, rules=rules, at=at)
+    quote = await quoted_total(change.connection, wish, cart=cart, rules=rules, at=at)
     wanted: dict[str, int] = {}
     for gift in quote.gifts:
         wanted[gift.sku] = wanted.get(gift.sku, 0) + gift.qty
-    rows = await connection.fetch(AVAILABLE, list(wanted)) if wanted else []
-    left = {row["sku"]: row["available"] for row in rows}
+    rows = await change.connection.fetch(AVAILABLE, list(wanted)) if wanted else []
+    left = {row["sku"]: row["available"] for row in rows if row["sku"] not in change.gone_gifts}
     given = tuple(Line(sku, qty) for sku, qty in wanted.items() if left.get(sku, 0) >= qty)
     missing = tuple(sorted(wanted.keys() - {gift.sku for gift in given}))
     return Terms(quote, given, missing)

@@ -2,6 +2,7 @@
 
 import logging
 
+from asyncpg.exceptions import CharacterNotInRepertoireError, UntranslatableCharacterError
 from fastapi import FastAPI, Request, Response
 from starlette.types import ASGIApp
 
@@ -25,6 +26,7 @@ from target_app.web import (
     quotes,
     settling,
     shopping,
+    waiting,
     webhooks,
 )
 from target_app.web.stamp import Stamp
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 
 SHOP_FRONT = (pages, catalogue, members, carts, quotes, coupons, campaigns)
 """What is there to see and to choose before anybody checks out."""
+
+UNSTORABLE = (CharacterNotInRepertoireError, UntranslatableCharacterError)
+"""Text with a NUL in it, which Postgres has no place for and refuses before anything is done."""
 
 
 def create_app(shop: Shop, *, drain: Drain | None = None) -> ASGIApp:
@@ -45,6 +50,7 @@ def create_app(shop: Shop, *, drain: Drain | None = None) -> ASGIApp:
     _watch_breakers(shop)
     for face in (
         *SHOP_FRONT,
+        waiting,
         shopping,
         settling,
         webhooks,
@@ -54,6 +60,8 @@ def create_app(shop: Shop, *, drain: Drain | None = None) -> ASGIApp:
     ):
         app.include_router(face.router)
     answer_problems(app)
+    for unstorable in UNSTORABLE:
+        app.add_exception_handler(unstorable, _unstorable)
     app.add_exception_handler(UnavailableError, _unavailable)
     app.add_exception_handler(UnknownOutcomeError, _unknown)
     app.add_exception_handler(Exception, _unknown)
@@ -74,6 +82,10 @@ def _watch_breakers(shop: Shop) -> None:
     redis = shop.redis
     if redis is not None:
         shop.metrics.watch_breaker("redis", lambda: redis.breaker.state, BreakerState)
+
+
+async def _unstorable(_request: Request, error: Exception) -> Response:
+    return problem(ProblemError(422, "invalid_value", details={"detail": str(error)}))
 
 
 async def _unavailable(_request: Request, _error: Exception) -> Response:

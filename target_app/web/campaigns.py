@@ -12,7 +12,7 @@ router = APIRouter(
     prefix="/ops/campaigns/{campaign_id}",
     tags=["ops"],
     dependencies=[Depends(operator)],
-    responses=problems(401, 404, 409, 500, 503),
+    responses=problems(401, 404, 409, 422, 500, 503),
 )
 
 
@@ -35,7 +35,7 @@ async def resume_campaign(request: Request, campaign_id: str) -> Response:
     return reply({"id": campaign_id, "paused": False}, status=202)
 
 
-@router.put("/promotions", openapi_extra=takes(PromotionSet), responses=problems(422))
+@router.put("/promotions", openapi_extra=takes(PromotionSet))
 async def put_promotions(request: Request, campaign_id: str) -> Response:
     """Replace the promotions of a campaign; what was quoted before must be quoted again."""
     shop = shop_of(request)

@@ -14,7 +14,7 @@ from target_app.problems import ProblemError, reply
 from target_app.web.contract import problems
 from target_app.web.requests import shop_of
 
-router = APIRouter(prefix="/v1", tags=["catalogue"])
+router = APIRouter(prefix="/v1", tags=["catalogue"], responses=problems(422, 429, 503))
 
 PAGE_SIZE = 20
 UNCHANGED: dict[int | str, dict[str, Any]] = {
@@ -22,7 +22,7 @@ UNCHANGED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/products", responses=problems(422, 429, 503) | UNCHANGED)
+@router.get("/products", responses=UNCHANGED)
 async def products(
     request: Request,
     category: str | None = None,
@@ -42,7 +42,7 @@ async def products(
     return _tagged(request, body)
 
 
-@router.get("/products/{sku}", responses=problems(404, 429, 503) | UNCHANGED)
+@router.get("/products/{sku}", responses=problems(404) | UNCHANGED)
 async def product(request: Request, sku: str) -> Response:
     snapshot = await shop_of(request).catalogue.snapshot()
     found = snapshot.products.get(sku)
@@ -56,7 +56,7 @@ async def product(request: Request, sku: str) -> Response:
     return _tagged(request, body)
 
 
-@router.get("/campaigns/{campaign_id}", responses=problems(404, 429, 503))
+@router.get("/campaigns/{campaign_id}", responses=problems(404))
 async def campaign(request: Request, campaign_id: Annotated[str, Path()]) -> Response:
     snapshot = await shop_of(request).catalogue.snapshot()
     if campaign_id != CAMPAIGN or snapshot.starts_at is None:

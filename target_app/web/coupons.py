@@ -11,7 +11,9 @@ from target_app.web.requests import shop_of
 router = APIRouter(prefix="/v1/coupons", tags=["coupons"])
 
 
-@router.post("/{code}/claim", status_code=201, responses=problems(401, 404, 409, 429, 500, 503))
+@router.post(
+    "/{code}/claim", status_code=201, responses=problems(401, 404, 409, 422, 429, 500, 503)
+)
 async def claim_coupon(request: Request, code: str) -> Response:
     """Claim a coupon for the member of this session.
 

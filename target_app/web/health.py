@@ -5,7 +5,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from target_app.problems import reply
 from target_app.readiness import breaker_is_closed, database_takes_writes, look_into, redis_answers
+from target_app.web.contract import answers
 from target_app.web.requests import shop_of
+from target_app.web.waiting import count_room
 
 router = APIRouter(tags=["health"])
 
@@ -31,8 +33,11 @@ async def ready(request: Request) -> Response:
     return reply(body, status=503 if found.failing else 200)
 
 
-@router.get("/metrics")
+@router.get(
+    "/metrics", response_class=Response, responses=answers("text/plain", {"type": "string"})
+)
 async def metrics(request: Request) -> Response:
     shop = shop_of(request)
     await request.app.state.books.refresh(shop.database)
+    await count_room(shop)
     return Response(shop.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

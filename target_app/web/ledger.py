@@ -27,8 +27,14 @@ TABLES: dict[str, tuple[str, str]] = {
         "payment_id, order_id, psp_key, psp_ref, state, amount, created_at",
         "payment_id",
     ),
+    "order_refunds": (
+        "refund_id, order_id, psp_key, amount, restock, state, created_at",
+        "refund_id",
+    ),
     "order_events": ("order_id, seq, from_status, to_status, at", "order_id, seq"),
     "alerts": ("sku, at, available", "sku"),
+    "sales": ("id, starts_at, ends_at, promotion_version", "id"),
+    "offers": ("sku, price, list_price, limit_per_user", "sku"),
     "promotions": ("version, promotion_id, kind, rule", "version, promotion_id"),
     "coupons": ("code, rule, usage_limit, per_user_limit, claimed", "code"),
     "coupon_claims": ("code, user_ref, claimed, used, claimed_at", "code, user_ref"),
@@ -41,8 +47,14 @@ TABLES: dict[str, tuple[str, str]] = {
 }
 """Columns and order of each table in the export."""
 
-RELATIONS = {"stock": "inventory"}
-"""Where a table of the export has another name in the database."""
+RELATIONS = {
+    "stock": "inventory",
+    "order_refunds": "refunds",
+    "sales": "sale",
+    "offers": "(SELECT sku, price, coalesce(list_price, price) AS list_price, limit_per_user "
+    "FROM products) AS offered",
+}
+"""Where a table of the export is something else in the database."""
 
 
 async def export(connection: Connection) -> AsyncIterator[bytes]:

@@ -25,7 +25,9 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user_type: UserType = "returning"
 
 
-@router.post("/sessions", status_code=201, openapi_extra=takes(Login), responses=problems(422, 429))
+@router.post(
+    "/sessions", status_code=201, openapi_extra=takes(Login), responses=problems(422, 429, 503)
+)
 async def begin_session(request: Request) -> Response:
     """Begin a session of a synthetic member, whose name alone says which tier they have."""
     settings = shop_of(request).settings

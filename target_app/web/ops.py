@@ -7,9 +7,10 @@ from fastapi.responses import StreamingResponse
 
 from target_app.problems import ProblemError, parse, reply
 from target_app.sale import SaleSetup, looked_over, start_sale
-from target_app.web.contract import problems, takes
+from target_app.web.contract import answers, problems, takes
 from target_app.web.ledger import export
 from target_app.web.requests import shop_of
+from target_app.web.waiting import empty_room
 
 QUIESCENCE = """
 SELECT (SELECT count(*) FROM orders WHERE status = 'payment_processing')
@@ -44,6 +45,7 @@ async def put_sale(request: Request) -> Response:
         await start_sale(connection, setup, rules)
         await shop.reservations.prepare(connection)
     shop.catalogue.forget()
+    await empty_room(shop, setup.starts_at)
     return reply(
         {
             "items": len(setup.items),
@@ -54,7 +56,11 @@ async def put_sale(request: Request) -> Response:
     )
 
 
-@router.get("/ledger")
+@router.get(
+    "/ledger",
+    response_class=StreamingResponse,
+    responses=answers("application/x-ndjson", {"type": "string"}),
+)
 async def ledger(request: Request) -> Response:
     connection = await shop_of(request).database.dedicated()
     return StreamingResponse(export(connection), media_type="application/x-ndjson")

@@ -12,9 +12,9 @@ from target_app.web.contract import IDEMPOTENCY_KEY, problems, takes
 from target_app.web.ops import operator
 from target_app.web.requests import idempotency_key, shop_of
 
-buyers = APIRouter(prefix="/v1", tags=["shopping"])
+buyers = APIRouter(prefix="/v1", tags=["shopping"], responses=problems(422, 429, 503))
 desk = APIRouter(
-    prefix="/ops", tags=["ops"], dependencies=[Depends(operator)], responses=problems(401, 503)
+    prefix="/ops", tags=["ops"], dependencies=[Depends(operator)], responses=problems(401, 422, 503)
 )
 
 REPLAYED = {"Idempotent-Replayed": "true"}
@@ -23,7 +23,7 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 @buyers.post(
     "/orders/{order_id}/capture",
     openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
-    responses=problems(400, 404, 409, 500, 503) | {202: {"description": "Outcome not known yet"}},
+    responses=problems(400, 404, 409, 500) | {202: {"description": "Outcome not known yet"}},
 )
 async def capture(request: Request, order_id: str) -> Response:
     """Take the money that a payment with `capture_method` manual set aside."""
@@ -37,7 +37,7 @@ async def capture(request: Request, order_id: str) -> Response:
     "/orders/{order_id}/refunds",
     status_code=201,
     openapi_extra=takes(RefundWish, keyed=True),
-    responses=problems(400, 404, 409, 422, 500, 503)
+    responses=problems(400, 404, 409, 500)
     | {202: {"description": "The provider has not confirmed it yet"}},
 )
 async def refund(request: Request, order_id: str) -> Response:
@@ -57,7 +57,7 @@ async def reconcile(request: Request) -> Response:
 @desk.post(
     "/orders/{order_id}/decision",
     openapi_extra=takes(Decision),
-    responses=problems(404, 409, 422, 500),
+    responses=problems(404, 409, 500),
 )
 async def decision(request: Request, order_id: str) -> Response:
     wanted = parse(await request.body(), Decision)

@@ -11,13 +11,13 @@ from target_app.problems import ProblemError, parse, reply
 from target_app.web.contract import problems, takes
 from target_app.web.requests import idempotency_key, shop_of
 
-router = APIRouter(prefix="/v1", tags=["shopping"])
+router = APIRouter(prefix="/v1", tags=["shopping"], responses=problems(422, 429, 503))
 
 STOCK = "SELECT sku, available, reserved, sold, now() AS at FROM inventory WHERE sku = $1"
 REPLAYED = {"Idempotent-Replayed": "true"}
 
 
-@router.get("/skus/{sku}/stock", responses=problems(404, 503))
+@router.get("/skus/{sku}/stock", responses=problems(404))
 async def stock(request: Request, sku: str) -> Response:
     async with shop_of(request).database.connection() as connection:
         row = await connection.fetchrow(STOCK, sku)
@@ -30,13 +30,14 @@ async def stock(request: Request, sku: str) -> Response:
 @router.post(
     "/checkouts",
     status_code=201,
-    openapi_extra=takes(Checkout, keyed=True),
-    responses=problems(400, 403, 404, 409, 410, 412, 422, 500, 503),
+    openapi_extra=takes(Checkout, keyed=True, admitted=True),
+    responses=problems(400, 403, 404, 409, 410, 412, 500),
 )
 async def check_out(request: Request) -> Response:
     key = idempotency_key(request)
     wish = parse(await request.body(), Checkout)
-    done = await shop_of(request).check_out(wish, key=key)
+    admission = request.headers.get("admission-token")
+    done = await shop_of(request).check_out(wish, key=key, admission=admission)
     headers = REPLAYED if done.replayed else None
     return Response(done.body, 201, headers=headers, media_type="application/json")
 
@@ -44,8 +45,7 @@ async def check_out(request: Request) -> Response:
 @router.post(
     "/orders/{order_id}/payments",
     openapi_extra=takes(Payment, keyed=True),
-    responses=problems(400, 402, 404, 409, 422, 500, 503)
-    | {202: {"description": "Outcome not known yet"}},
+    responses=problems(400, 402, 404, 409, 500) | {202: {"description": "Outcome not known yet"}},
 )
 async def pay(request: Request, order_id: str) -> Response:
     key = idempotency_key(request)
@@ -55,7 +55,7 @@ async def pay(request: Request, order_id: str) -> Response:
     return reply(answer.body, status=answer.status, headers=headers)
 
 
-@router.get("/orders", responses=problems(404, 503))
+@router.get("/orders", responses=problems(404))
 async def find_order(request: Request, client_ref: str) -> Response:
     async with shop_of(request).database.connection() as connection:
         found = await order_by_client_ref(connection, client_ref)
@@ -64,7 +64,7 @@ async def find_order(request: Request, client_ref: str) -> Response:
     return reply(found)
 
 
-@router.get("/orders/{order_id}", responses=problems(404, 503))
+@router.get("/orders/{order_id}", responses=problems(404))
 async def order(request: Request, order_id: str) -> Response:
     async with shop_of(request).database.connection() as connection:
         found = await order_by_id(connection, order_id)
@@ -73,7 +73,7 @@ async def order(request: Request, order_id: str) -> Response:
     return reply(found)
 
 
-@router.post("/orders/{order_id}/cancel", responses=problems(404, 409, 500, 503))
+@router.post("/orders/{order_id}/cancel", responses=problems(404, 409, 500))
 async def cancel(request: Request, order_id: str) -> Response:
     """Cancel an unpaid order. Cancelling twice is the same as once."""
     async with shop_of(request).change() as change:

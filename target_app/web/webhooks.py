@@ -11,7 +11,9 @@ from target_app.web.requests import shop_of
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 
-@router.post("/psp", openapi_extra=takes(ProviderEvent), responses=problems(400, 422, 500, 503))
+@router.post(
+    "/psp", openapi_extra=takes(ProviderEvent), responses=problems(400, 422, 429, 500, 503)
+)
 async def provider_event(request: Request) -> Response:
     shop = shop_of(request)
     body = await request.body()

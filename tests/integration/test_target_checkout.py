@@ -266,7 +266,7 @@ def test_starting_a_sale_empties_the_shop(shop_dsn: str, tmp_path: Path) -> None
             order_id = await run.ordered("k")
             await run.pay(order_id, "p")
             await run.sale(stock=3)
-            assert {r["table"] for r in await run.ledger()} == {"stock", "end"}
+            assert {r["table"] for r in await run.ledger()} == {"stock", "offers", "sales", "end"}
             assert (await run.client.get(f"/v1/orders/{order_id}")).status_code == 404
             product = (await run.client.get("/v1/products/HOT")).json()
             assert (product["stock_hint"], product["price"]) == (3, 9900)

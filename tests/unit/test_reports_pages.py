@@ -51,7 +51,7 @@ def page(run: RunDirectory) -> str:
 def test_a_run_as_planned_passes_everything(passed: RunDirectory) -> None:
     document = json.loads(passed.verdicts.read_bytes())
     assert {v["ruling"] for v in document["verdicts"]} == {"pass"}
-    assert len(document["verdicts"]) == 8 + 4
+    assert len(document["verdicts"]) == 12 + 4
     assert (document["schema"], document["overall"], document["exit_codes"]) == (1, "pass", [0])
 
 
@@ -121,7 +121,7 @@ def test_junit_agrees_with_the_exit_code(failed: RunDirectory, passed: RunDirect
     assert (good.attrib["failures"], good.attrib["errors"], good.attrib["tests"]) == (
         "0",
         "0",
-        "13",
+        "17",
     )
 
 
