@@ -13,8 +13,11 @@ Outcome = Literal["ok", "fail", "info"]
 EFFECTS: Final = ("reserve", "pay", "cancel")
 """Operations that change the shop; their invocation is written before the first byte leaves."""
 
-READS: Final = ("view", "stock", "status")
-"""Operations without effect; only their counts, latencies and answers are kept."""
+READS: Final = ("session", "view", "stock", "cart", "quote", "status")
+"""Operations that move neither stock nor money; only counts, latencies and answers are kept."""
+
+TELLING: Final = ("stock", "status")
+"""Those of them whose answers are evidence."""
 
 OPERATIONS: Final = (*READS, *EFFECTS)
 

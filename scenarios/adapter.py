@@ -22,7 +22,21 @@ from doorbuster.quantities import Duration
 
 Extractable = Literal["order_id", "amount", "state", "available", "reserved", "sold"]
 
-PLACEHOLDERS: Final = ("sku", "qty", "client_ref", "key", "order_id", "user_ref", "method")
+PLACEHOLDERS: Final = (
+    "sku",
+    "qty",
+    "client_ref",
+    "key",
+    "order_id",
+    "user_ref",
+    "method",
+    "arrival",
+    "channel",
+    "user_type",
+)
+USER_COLUMN: Final = re.compile(r"user\.([a-z][a-z0-9_]*)")
+"""A column of the users of one's own, which `traffic.data` names."""
+
 PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 REQUIRED: Final = ("view", "stock", "reserve", "pay", "status")
 """Operations that journeys use; an adapter without one of them cannot be driven."""
@@ -42,8 +56,8 @@ def _known_placeholders(template: Any) -> Any:
     """Refuse a placeholder that nothing fills, anywhere inside a template."""
     if isinstance(template, str):
         for name in PLACEHOLDER.findall(template):
-            if name not in PLACEHOLDERS:
-                known = ", ".join(PLACEHOLDERS)
+            if name not in PLACEHOLDERS and not USER_COLUMN.fullmatch(name):
+                known = ", ".join((*PLACEHOLDERS, "user.COLUMN"))
                 raise ValueError(f"unknown placeholder {{{name}}}: expected one of {known}")
     elif isinstance(template, dict):
         for value in template.values():
@@ -144,6 +158,12 @@ class Mapping(Frozen):
         return self
 
 
+def _known(op: str) -> str:
+    if op not in OPERATIONS:
+        raise ValueError(f"unknown operation: expected one of {', '.join(OPERATIONS)}")
+    return op
+
+
 def _enough(operations: dict[str, Mapping]) -> dict[str, Mapping]:
     missing = [op for op in REQUIRED if op not in operations]
     if missing:
@@ -160,12 +180,9 @@ class Adapter(Frozen):
     name: str
     problem_code: JsonPath = "$.code"
     operations: Annotated[
-        dict[Literal["view", "stock", "status", "reserve", "pay", "cancel"], Mapping],
+        dict[Annotated[str, AfterValidator(_known)], Mapping],
         AfterValidator(_enough),
     ]
-
-
-assert set(OPERATIONS) == {"view", "stock", "status", "reserve", "pay", "cancel"}
 
 
 def load_adapter(path: Path | None = None) -> Adapter:

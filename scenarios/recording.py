@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from doorbuster.operations import OPERATIONS, OperationEvent
+from doorbuster.operations import OPERATIONS, TELLING, OperationEvent
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
 from scenarios import latency
@@ -75,7 +75,7 @@ class Recording:
         self._add_latencies(step, result)
         if step.has_effect:
             self._write(_completion(step, result))
-        elif step.op != "view" and result.outcome == "ok":
+        elif step.op in TELLING and result.outcome == "ok":
             self._write(_answer(step, result))
 
     def _add_latencies(self, step: Step, result: Result) -> None:

@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from doorbuster.errors import PlanError
 from doorbuster.quantities import money_minor
-from scenarios.adapter import PLACEHOLDER, PLACEHOLDERS, Adapter, Poll, Request, Rule
+from scenarios.adapter import PLACEHOLDER, USER_COLUMN, Adapter, Poll, Request, Rule
 from scenarios.adapter import Mapping as OperationMapping
 from scenarios.outcome import Answer, Extracted, Judgement, NoAnswer, Reply, judge_silence, unmapped
 from scenarios.step import Step
@@ -91,7 +92,7 @@ def _compile_content(node: Any) -> Fill:
     if isinstance(node, list):
         entries = [_compile_content(value) for value in node]
         return lambda step: [fill(step) for fill in entries]
-    if isinstance(node, str) and node[1:-1] in PLACEHOLDERS and node == f"{{{node[1:-1]}}}":
+    if isinstance(node, str) and (node.count("{"), node[:1], node[-1:]) == (1, "{", "}"):
         return lambda step: _value(step, node[1:-1])
     if isinstance(node, str):
         return _compile_text(node, str)
@@ -99,10 +100,22 @@ def _compile_content(node: Any) -> Fill:
 
 
 def _value(step: Step, name: str) -> Any:
+    if column := USER_COLUMN.fullmatch(name):
+        return _column(step, column[1])
     value = getattr(step, name)
     if value is None:
         raise ValueError(f"the {step.op} request wants {{{name}}}, which this step does not have")
     return value
+
+
+def _column(step: Step, name: str) -> str:
+    if name not in step.user:
+        columns = ", ".join(step.user) or "none, since the plan has no traffic.data"
+        raise PlanError(
+            f"the {step.op} request wants {{user.{name}}}: expected one of the users' columns "
+            f"({columns})"
+        )
+    return step.user[name]
 
 
 def _compile_rules(mapping: OperationMapping, problem_code: str) -> Callable[[Reply], Judgement]:

@@ -22,26 +22,35 @@ class Shop:
 
     def __init__(self, clock, units=1000, opens_s=OPENS_S, answer=None):
         self.clock, self.units, self.opens_s, self.orders = clock, units, opens_s, 0
-        self.answer = answer
+        self.answer, self.listen = answer, None
 
     def __call__(self, method, path, body):
+        if self.listen:
+            self.listen(self, path, body)
         told = self.answer(self, path) if self.answer else None
         return told or self.sell(path, body)
 
     def sell(self, path, body):
         if path.endswith("/stock"):
             return 200, {"available": self.units, "reserved": 0, "sold": self.orders}
+        if path == "/v1/sessions":
+            return 201, {}
+        if path.startswith(("/v1/carts/", "/v1/pricing/")):
+            return 200, {}
         if path == "/v1/checkouts":
-            if self.clock.at_s < self.opens_s:
-                return 403, {"code": "not_started"}
-            if not self.units:
-                return 409, {"code": "sold_out"}
-            self.units -= 1
-            self.orders += 1
-            return 201, {"order_id": f"o{self.orders}", "total": 9900, "status": "pending_payment"}
+            return self.reserve()
         if body.get("method") == "card_declined":
             return 402, {"code": "card_declined"}
         return 200, {"order_id": "o", "amount": 9900, "status": "paid"}
+
+    def reserve(self):
+        if self.clock.at_s < self.opens_s:
+            return 403, {"code": "not_started"}
+        if not self.units:
+            return 409, {"code": "sold_out"}
+        self.units -= 1
+        self.orders += 1
+        return 201, {"order_id": f"o{self.orders}", "total": 9900, "status": "pending_payment"}
 
 
 def visit(persona, due_s, **options):
@@ -58,10 +67,13 @@ def session_of(
     shop_opens_s=OPENS_S,
     takes_s=0.01,
     answer=None,
+    listen=None,
 ):
     clock, notebook = FakeClock(due_s), Notebook()
-    wire = FakeWire(clock, Shop(clock, units, shop_opens_s, answer), takes_s)
-    shopper = Shopper(5, due_s, persona, "HOT", random.Random(seed))
+    shop = Shop(clock, units, shop_opens_s, answer)
+    shop.listen = listen
+    wire = FakeWire(clock, shop, takes_s)
+    shopper = Shopper(5, due_s, persona, "HOT", random.Random(seed), channel="tv")
     around = replace(surroundings(clock, notebook), manners=MANNERS.get(persona, POLITE))
     session = Session(shopper, wire, around, run_id="run", sale_s=(OPENS_S, closes_s))
     JOURNEYS[persona](session)
@@ -82,6 +94,7 @@ def ops(results):
         ("refresher", ["view", "reserve", "pay"]),
         ("sniper", ["reserve", "pay"]),
         ("abandoner", ["view", "reserve"]),
+        ("member", ["session", "view", "quote", "reserve", "pay"]),
         ("retry_storm", ["view", "reserve", "pay"]),
         ("hoarder", ["reserve"] * 5),
         ("double_clicker", ["view", "reserve", "reserve", "pay", "pay"]),
@@ -96,7 +109,7 @@ def test_buys_while_the_sale_is_open(persona, expected, seed):
 @pytest.mark.parametrize("persona", list(JOURNEYS))
 def test_who_comes_long_before_the_opening_only_looks(persona):
     results = visit(persona, OPENS_S - 60)
-    assert set(ops(results)) <= {"view", "stock"}
+    assert set(ops(results)) <= {"session", "view", "stock"}
     assert results
     assert results[-1][1].ended_s < OPENS_S
 
@@ -290,3 +303,27 @@ def test_retries_do_not_change_what_a_shopper_chooses():
     jitters = [again.jitter.random() for _ in range(5)]
     assert shopper.choices.random() == again.choices.random()
     assert [shopper.jitter.random() for _ in range(5)] == jitters
+
+
+def test_newcomers_register_and_fill_a_cart_and_some_leave_it():
+    ways = Counter(tuple(ops(visit("newcomer", OPENS_S + 1, seed=seed))) for seed in range(60))
+    cart = ("view", "session", "cart", "quote")
+    assert set(ways) == {cart, (*cart, "reserve", "pay")}
+    assert 8 < ways[cart] < 30
+    left = next(seed for seed in range(60) if len(visit("newcomer", OPENS_S + 1, seed=seed)) == 4)
+    seen = session_of("newcomer", OPENS_S + 1, seed=left).visit
+    assert (seen.stage, seen.lost) == ("carted", "left_cart")
+
+
+def test_who_they_are_goes_with_their_requests():
+    asked = []
+
+    def listen(_shop, path, body):
+        asked.append((path, body))
+
+    buys = next(seed for seed in range(60) if len(visit("newcomer", OPENS_S + 1, seed=seed)) == 6)
+    session_of("newcomer", OPENS_S + 1, seed=buys, listen=listen)
+    told = dict(asked)
+    assert told["/v1/sessions"] == {"customer": "user-5", "user_type": "new"}
+    assert told["/v1/carts/visit-5/items"] == {"lines": [{"sku": "HOT", "qty": 1}]}
+    assert told["/v1/checkouts"]["channel"] == "tv"
