@@ -10,9 +10,9 @@ from reports.evidence import Run
 from reports.figures.loss import losses
 
 _CONFIRMED: Final = """
-SELECT count(*) FILTER (WHERE op = 'reserve') AS confirmed_orders,
-       count(*) FILTER (WHERE op = 'pay') AS confirmed_payments
-FROM confirmations
+SELECT count(DISTINCT told) FILTER (WHERE op = 'reserve') AS confirmed_orders,
+       count(DISTINCT told) FILTER (WHERE op = 'pay') AS confirmed_payments
+FROM (SELECT op, coalesce(order_id, client_ref) AS told FROM confirmations)
 """
 
 _LOST: Final = """
