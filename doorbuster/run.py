@@ -38,7 +38,10 @@ Beat = Callable[[], None]
 
 
 class RunEnded(Exception):
-    """The timeline ends before its time: by hand, by a stop condition, or at the gate."""
+    """The timeline ends before its time: by a person, a condition, the gate, a lost worker.
+
+    Whoever raises it has written down why.
+    """
 
 
 class Stopped(RunEnded):
@@ -56,7 +59,7 @@ class Traffic(Protocol):
         """Let the arrivals come, on this clock."""
 
     def check(self) -> None:
-        """Raise if the generator ended before its time."""
+        """Raise if the generator ended before its time; `RunEnded` if somebody killed it."""
 
     def finish(self, *, now: bool) -> None:
         """Wait until sessions in flight have ended and all is written; with `now`, stop first."""
@@ -128,10 +131,16 @@ class Rehearsal:
     def drive(self, topology: Topology, shop: Shop) -> bool:
         """Send the traffic and act out the timeline; return whether to hurry from here on."""
         self._require_clean(topology, "before the first fault")
-        with (
-            self.journal.span("stage", "traffic"),
-            self.parts.traffic(topology) as traffic,
-        ):
+        with self.journal.span("stage", "traffic"):
+            try:
+                ended = self._send(topology, shop)
+            except Stopped as early:  # while the generator got ready
+                ended = self._ended(early)
+        self._require_clean(topology, "after the last fault")
+        return isinstance(ended, Stopped) and ended.by_hand
+
+    def _send(self, topology: Topology, shop: Shop) -> RunEnded | None:
+        with self.parts.traffic(topology) as traffic:
             clock = Clock(time.monotonic() + LEAD_S + self.plan.traffic.warmup)
             zero_s = clock.zero_monotonic_s
             self.journal.record("clock", "point", "zero", zero_monotonic_s=zero_s)
@@ -140,8 +149,7 @@ class Rehearsal:
                 traffic.begin(clock)
                 ended = self._timeline(topology, traffic, clock)
                 traffic.finish(now=ended is not None)
-        self._require_clean(topology, "after the last fault")
-        return isinstance(ended, Stopped) and ended.by_hand
+        return ended
 
     def _require_clean(self, topology: Topology, when: str) -> None:
         """Insist that no fault stands: what is measured and read must be the shop as it is."""
@@ -167,10 +175,14 @@ class Rehearsal:
         try:
             act_out(timeline(self.plan), act=act, wait_until=wait_until, gate=self._gate)
         except RunEnded as early:
-            if isinstance(early, Stopped):
-                self.journal.record("stop", "point", str(early), by_hand=early.by_hand)
-            return early
+            return self._ended(early)
         return None
+
+    def _ended(self, early: RunEnded) -> RunEnded:
+        """Write down what ended the run early, unless the journal has it already."""
+        if isinstance(early, Stopped):
+            self.journal.record("stop", "point", str(early), by_hand=early.by_hand)
+        return early
 
     def _gate(self) -> None:
         found = self.parts.gate()

@@ -18,6 +18,7 @@ from locust.exception import StopUser
 
 from doorbuster.errors import DoorbusterError
 from doorbuster.operations import REFUSALS
+from scenarios.locust_stats import BatchedStats
 from scenarios.outcome import Answer, Judgement, Reply
 from scenarios.step import Step
 
@@ -65,14 +66,32 @@ def run_in_locust(work: Callable[[], None]) -> None:
     traffic = gevent.Greenlet(begin)
     driver = type("Driver", (Driver,), {"traffic": traffic})
     environment = Environment(user_classes=[driver], events=locust.events)
+    environment.stats = stats = BatchedStats()
     runner = environment.create_local_runner()
     runner.start(1, spawn_rate=1)
     if not started.wait(STARTS_WITHIN_S):
         raise DoorbusterError(f"Locust did not start its user within {STARTS_WITHIN_S:g} s")
+    counting = gevent.spawn(_count, stats)
     traffic.get()
+    counting.kill()
+    for _ in stats.flush():
+        gevent.sleep(0)
     runner.quit()
+    require_sound_listeners()
+
+
+def require_sound_listeners() -> None:
+    """Insist that no plug-in failed, which Locust only logs."""
     if locust.log.unhandled_greenlet_exception:
         raise DoorbusterError("a listener of Locust's events failed; its log line says how")
+
+
+def _count(stats: BatchedStats) -> None:
+    """Keep Locust's statistics up to date, a little at a time."""
+    while True:
+        gevent.sleep(1.0)
+        for _ in stats.flush():
+            gevent.sleep(0)
 
 
 def fire_request(

@@ -42,12 +42,10 @@ STORMING: Final = Manners(first_s=1.0, cap_s=1.0, jittered=False, obeys=False)
 
 def asked_to_wait_s(reply: Reply) -> float | None:
     """Return how long an answer asks to wait by Retry-After, in seconds or by a date."""
-    if not isinstance(reply, Answer):
+    if not isinstance(reply, Answer) or reply.status < 300:
         return None
-    for name, value in reply.headers:
-        if name.lower() == b"retry-after":
-            return _seconds(value.decode("latin-1").strip())
-    return None
+    asked = reply.header("Retry-After")
+    return None if asked is None else _seconds(asked.strip())
 
 
 def _seconds(text: str) -> float | None:

@@ -1,8 +1,12 @@
 """What the director tells a traffic process: one line to prepare by, one line to start by."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+
+from doorbuster.errors import DoorbusterError
+
+Line = TypeVar("Line", bound=msgspec.Struct)
 
 
 class TrafficOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,7 +33,32 @@ class TrafficOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     count: int = 1
 
 
+class CrewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The first line for a master: what the traffic is, and who shares it.
+
+    Args:
+        order: For each worker the same, but for its stripe.
+        workers: How many there have to be.
+        host: Where they connect to; port 0 is any that is free.
+        elsewhere: They are on other hosts, and send home what they write.
+    """
+
+    order: TrafficOrder
+    workers: int
+    host: str = "127.0.0.1"
+    port: int = 0
+    elsewhere: bool = False
+
+
 class StartSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The second line: second 0 of the run's clock, by CLOCK_MONOTONIC of this machine."""
 
     zero_monotonic_s: float
+
+
+def decoded(line: bytes, kind: type[Line]) -> Line:
+    """Return what a line of standard input holds."""
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except msgspec.MsgspecError as error:
+        raise DoorbusterError(f"expected a {kind.__name__} on standard input: {error}") from error

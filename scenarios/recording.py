@@ -1,6 +1,9 @@
 """Everything a traffic process writes into the run directory, as it happens."""
 
 from collections.abc import Iterator
+from math import floor
+from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -15,6 +18,8 @@ from scenarios.shopper import Shopper
 from scenarios.step import Result, Step
 from scenarios.visit import Visit, VisitCounts
 
+_TAGS: Final = {op: (f"{op}.intended", f"{op}.service") for op in OPERATIONS}
+
 
 class Recording:
     """One process's files: operations line by line, series once a second, latencies later."""
@@ -24,25 +29,28 @@ class Recording:
     ) -> None:
         self._encode = msgspec.json.Encoder().encode
         self._timeout_s = plan.traffic.timeout
-        self._operations = AppendedFile(run.operations / f"traffic-{index}.ndjson")
-        self._operation_seconds = AppendedFile(run.series / f"operations-{index}.ndjson")
-        self._generator_seconds = AppendedFile(run.series / f"generator-{index}.ndjson")
-        self._funnel_seconds = AppendedFile(run.series / f"funnel-{index}.ndjson")
-        self._latency_log = AppendedFile(run.latency / f"{index}.hlog")
+        (
+            self._operations,
+            self._operation_seconds,
+            self._generator_seconds,
+            self._funnel_seconds,
+            self._latency_log,
+        ) = map(AppendedFile, files_of(run, index))
         self._latency_log.append(latency.header(started_epoch_s))
         self._counts = OperationCounts(_limits(plan))
-        self._arrivals = GeneratorCounts()
+        self._arrivals = GeneratorCounts(worker=index)
         self._visits = VisitCounts()
         self._latencies = Latencies()
 
     def started(self, due_s: float, now_s: float) -> None:
         """Count an arrival that began, and how late it was."""
-        self._arrivals.started(due_s)
-        self._latencies.add(due_s, LATENESS, max(0.0, now_s - due_s))
+        second = floor(due_s)
+        self._arrivals.started(second)
+        self._latencies.add(second, LATENESS, max(0.0, now_s - due_s))
 
     def missed(self, due_s: float) -> None:
         """Count an arrival that could not begin."""
-        self._arrivals.missed(due_s)
+        self._arrivals.missed(floor(due_s))
 
     def left(self, shopper: Shopper, visit: Visit) -> None:
         """Count a visit that has ended."""
@@ -70,28 +78,30 @@ class Recording:
         )
 
     def completed(self, step: Step, result: Result) -> None:
-        """Count a step's outcome, and write it down if it had an effect or told something."""
-        self._counts.count(step, result)
-        self._add_latencies(step, result)
+        """Count a step's outcome, and write it down if it had an effect or told something.
+
+        What was ok, refused or unknown has both latencies kept. An unknown one counts with at
+        least the client's timeout, so that a fast reset does not make a percentile look better
+        than waiting would have.
+        """
+        op, due_s = step.op, step.due_s
+        second = floor(due_s)
+        refused = is_refused(result)
+        outcome = "refused" if refused else result.outcome
+        intended_s = result.ended_s - due_s
+        self._counts.count(second, op, outcome, intended_s)
+        if outcome != "fail":
+            service_s = result.ended_s - result.service_from_s
+            if outcome == "info":
+                intended_s = max(self._timeout_s, intended_s)
+                service_s = max(self._timeout_s, service_s)
+            intended, service = _TAGS[op]
+            self._latencies.add(second, intended, intended_s)
+            self._latencies.add(second, service, service_s)
         if step.has_effect:
             self._write(_completion(step, result))
-        elif step.op in TELLING and result.outcome == "ok":
+        elif op in TELLING and outcome == "ok":
             self._write(_answer(step, result))
-
-    def _add_latencies(self, step: Step, result: Result) -> None:
-        """Keep both latencies of what was ok, refused or unknown.
-
-        An unknown one counts with at least the client's timeout, so that a fast reset does not
-        make a percentile look better than waiting would have.
-        """
-        at_least_s = self._timeout_s if result.outcome == "info" else 0.0
-        if result.outcome == "fail" and not is_refused(result):
-            return
-        intended_s = result.ended_s - step.due_s
-        service_s = result.ended_s - result.service_from_s
-        add = self._latencies.add
-        add(step.due_s, f"{step.op}.intended", max(at_least_s, intended_s))
-        add(step.due_s, f"{step.op}.service", max(at_least_s, service_s))
 
     def flush_second(self, second: int, *, in_flight: int, cpu_share: float) -> None:
         """Write what became known up to the end of `second`."""
@@ -123,6 +133,17 @@ class Recording:
 
     def _write(self, event: OperationEvent) -> None:
         self._operations.append(self._encode(event) + b"\n")
+
+
+def files_of(run: RunDirectory, index: int) -> tuple[Path, Path, Path, Path, Path]:
+    """Return what one process writes: operations, their seconds, its own, visits, latencies."""
+    return (
+        run.operations / f"traffic-{index}.ndjson",
+        run.series / f"operations-{index}.ndjson",
+        run.series / f"generator-{index}.ndjson",
+        run.series / f"funnel-{index}.ndjson",
+        run.latency / f"{index}.hlog",
+    )
 
 
 def _limits(plan: Plan) -> dict[str, float]:

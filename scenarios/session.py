@@ -135,13 +135,13 @@ class Session:
         doubled = staging.doubles(op, persona=persona, choices=self.choices)
         if doubled and twice is None:
             twice = Twice(doubled.apart, doubled.key)
-        step = replace(self._step(op), qty=qty, order_id=order_id, method=method)
+        step = self._step(op, qty=qty, order_id=order_id, method=method)
         result = self._both(step, twice) if twice else self._carry_out(step, self._wire)
         self._due_s = max(self._due_s, result.ended_s)
         self.visit.saw(step, result)
         return result
 
-    def _step(self, op: str) -> Step:
+    def _step(self, op: str, *, qty: int | None, order_id: str | None, method: str) -> Step:
         shopper, number = self.shopper, self._steps
         self._steps += 1
         id_ = f"{shopper.arrival}-{number}"
@@ -154,8 +154,11 @@ class Session:
             user_ref=shopper.user_ref,
             due_s=self._due_s,
             sku=shopper.sku,
+            qty=qty,
             client_ref=self._client_ref,
             key=f"{self._run_id}-{op}-{id_}",
+            order_id=order_id,
+            method=method,
             channel=shopper.channel,
             user_type=shopper.user_type,
             user=shopper.user,

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from doorbuster.arrivals import Arrival
+from doorbuster.errors import PlanError
 from doorbuster.plan.model import Plan
+from doorbuster.plan.people import Data
 from doorbuster.plan.recorded import Users, read_users
 from doorbuster.plan.sale import Item
 
@@ -69,7 +71,7 @@ def shoppers(plan: Plan) -> Callable[[Arrival], Shopper]:
     channels, channel_weights = list(traffic.channels), list(accumulate(traffic.channels.values()))
     wanted = [_wanted(item) for item in plan.sale.items]
     demand = list(accumulate(item.demand for item in plan.sale.items))
-    users = read_users(Path(traffic.data.users)) if traffic.data else None
+    users = _users(traffic.data)
 
     def shopper(arrival: Arrival) -> Shopper:
         choices = random.Random(f"{plan.seed}/{arrival.index}")
@@ -87,6 +89,14 @@ def shoppers(plan: Plan) -> Callable[[Arrival], Shopper]:
         )
 
     return shopper
+
+
+def _users(data: Data | None) -> Users | None:
+    """Read the users; a worker on another machine needs them under the same path."""
+    try:
+        return read_users(Path(data.users)) if data else None
+    except ValueError as error:
+        raise PlanError(f"traffic.data: {error}") from error
 
 
 def _row(users: Users | None, index: int) -> Mapping[str, str]:

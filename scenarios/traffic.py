@@ -7,26 +7,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gevent
+from gevent import socket
 
 from doorbuster.arrivals import Arrival, arrivals
+from doorbuster.errors import TargetNotReady
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
 from scenarios.adapter import load_adapter
 from scenarios.attempts import Surroundings, Watcher, Wire
-from scenarios.endpoint import Endpoint, pin
+from scenarios.client import Client
+from scenarios.deadlines import Deadlines
+from scenarios.endpoint import Hosts
 from scenarios.manners import POLITE
 from scenarios.open_loop import OpenLoop, RunClock
 from scenarios.order import TrafficOrder
 from scenarios.personas import JOURNEYS, MANNERS
+from scenarios.pool import Pool
 from scenarios.recording import Recording
 from scenarios.session import Session
 from scenarios.shop import speak
 from scenarios.shopper import shoppers
-from scenarios.staging import Beside, staging_of
+from scenarios.staging import staging_of
 from scenarios.step import Result
-from scenarios.wire import Connection, Deadlines
 
 SETTLES_AFTER_S = 2.0
 
@@ -39,12 +44,26 @@ class Traffic:
         self._watch = watch
         self._plan = Plan.model_validate(order.plan)
         adapter = load_adapter(Path(order.adapter) if order.adapter else None)
-        self._endpoint = pin(order.base_url, order.allow_hosts)
+        self._hosts = Hosts(order.allow_hosts, ca_file=self._plan.traffic.ca_file)
+        self._endpoint = self._hosts.pin(order.base_url)
         self._operations = speak(adapter, host=self._endpoint.host_header)
         everyone = arrivals(self._plan.traffic, self._plan.seed)
         self._arrivals = stripe(everyone, index=order.index, count=order.count)
         self._loop: OpenLoop | None = None
         allow_many_sockets()
+
+    def require_shop(self, *, within_s: float) -> None:
+        """Insist that the shop takes connections from here."""
+        failures = [
+            failure
+            for family, address in self._endpoint.addresses
+            if (failure := _failure_of(family, address, within_s=within_s))
+        ]
+        if len(failures) == len(self._endpoint.addresses):
+            raise TargetNotReady(
+                f"{socket.gethostname()} cannot reach the shop at {self._order.base_url}: "
+                f"{failures[0]}"
+            )
 
     def stop(self) -> None:
         """End early, as `OpenLoop.stop` does."""
@@ -61,7 +80,6 @@ class Traffic:
             index=order.index,
             started_epoch_s=time.time() - clock.now_s(),
         )
-        deadlines = Deadlines(plan.traffic.timeout)
         around = Surroundings(
             operations=self._operations,
             clock=clock,
@@ -69,14 +87,17 @@ class Traffic:
             watch=self._watch,
             patience_s=plan.traffic.patience,
             jitter=random.Random(f"{plan.seed}/retries/{order.index}"),
-            staging=staging_of(plan, _beside(self._endpoint, deadlines, clock)),
+            staging=staging_of(plan, _beside),
         )
+        deadlines = Deadlines(clock.now_s, plan.traffic.timeout, plan.traffic.connect_timeout)
         loop = self._loop = OpenLoop(
             self._arrivals,
             self._visits(around, deadlines, recording),
             clock=clock,
             recording=recording,
-            max_in_flight=max(1, plan.traffic.max_in_flight // order.count),
+            max_in_flight=share_of(
+                plan.traffic.max_in_flight, index=order.index, count=order.count
+            ),
         )
 
         def run() -> None:
@@ -96,18 +117,19 @@ class Traffic:
     def _visits(
         self, around: Surroundings, deadlines: Deadlines, recording: Recording
     ) -> Callable[[Arrival], None]:
-        """Return what one arrival does: its persona's journey over a connection of its own."""
+        """Return what one arrival does: its persona's journey, by a client of its own."""
         shopper_of = shoppers(self._plan)
         run_id, sale_s = self._order.run_id, (self._plan.opens_s, self._plan.closes_s)
-        endpoint, now_s = self._endpoint, around.clock.now_s
+        endpoint, hosts, redirects = self._endpoint, self._hosts, self._plan.traffic.redirects
+        shared = Pool(deadlines) if self._plan.traffic.connections == "shared" else None
 
         def visit(arrival: Arrival) -> None:
             shopper = shopper_of(arrival)
-            wire = Connection(endpoint, deadlines, now_s)
-            own = replace(
-                around, jitter=shopper.jitter, manners=MANNERS.get(shopper.persona, POLITE)
-            )
-            session = Session(shopper, wire, own, run_id=run_id, sale_s=sale_s)
+            pool = shared or Pool(deadlines)
+            client = Client(endpoint, hosts, pool, redirects=redirects)
+            manners = MANNERS.get(shopper.persona, POLITE)
+            own = replace(around, jitter=shopper.jitter, manners=manners)
+            session = Session(shopper, client, own, run_id=run_id, sale_s=sale_s)
             try:
                 JOURNEYS[shopper.persona](session)
                 session.leave()
@@ -116,25 +138,31 @@ class Traffic:
                 raise
             finally:
                 recording.left(shopper, session.visit)
-                wire.close()
+                if pool is not shared:
+                    pool.close()
 
         return visit
 
 
-def _beside(endpoint: Endpoint, deadlines: Deadlines, clock: RunClock) -> Beside:
-    """Return what does some work at the same time, over a connection of its own."""
+@contextmanager
+def _beside(work: Callable[[Wire], Result], wire: Wire) -> Iterator[Callable[[], Result]]:
+    """Do some work at the same time, by the same client over another of its connections."""
+    greenlet = gevent.spawn(work, wire)
+    try:
+        yield greenlet.get
+    finally:
+        greenlet.kill()
 
-    @contextmanager
-    def beside(work: Callable[[Wire], Result], _wire: Wire) -> Iterator[Callable[[], Result]]:
-        wire = Connection(endpoint, deadlines, clock.now_s)
-        greenlet = gevent.spawn(work, wire)
+
+def _failure_of(family: int, address: tuple[Any, ...], *, within_s: float) -> str:
+    """Return why no connection can be had to `address`, or nothing if one can."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(within_s)
         try:
-            yield greenlet.get
-        finally:
-            greenlet.kill()
-            wire.close()
-
-    return beside
+            probe.connect(address)
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
 
 
 def stripe(everyone: list[Arrival], *, index: int, count: int) -> list[Arrival]:
@@ -142,6 +170,11 @@ def stripe(everyone: list[Arrival], *, index: int, count: int) -> list[Arrival]:
     if not 0 <= index < count:
         raise ValueError(f"stripe {index} of {count}: expected an index below the count")
     return everyone[index::count]
+
+
+def share_of(total: int, *, index: int, count: int) -> int:
+    """Return one process's share of a whole number; together the shares are the number."""
+    return total // count + (index < total % count)
 
 
 def allow_many_sockets() -> None:

@@ -83,6 +83,10 @@ class FakeShop:
             return 200, {"order_id": parts[1], "status": "paid", "amount": 9900}
         return 200, {"order_id": parts[1], "status": "paid", "total": 9900}
 
+    def freeze(self, for_s: float) -> None:
+        """Do nothing at all for a while; requests wait in the meantime."""
+        self._loop.call_soon_threadsafe(time.sleep, for_s)
+
     def __enter__(self) -> "FakeShop":
         self._thread.start()
         assert self._listening.wait(5)

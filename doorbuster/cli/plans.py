@@ -33,9 +33,22 @@ SetOption = Annotated[
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Same as --set seed=N.")]
 
 
-def find_plan(name: str, *, changes: Sequence[str] = (), seed: int | None = None) -> LoadedPlan:
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", help="Same as --set traffic.workers=N."),
+]
+
+
+def find_plan(
+    name: str,
+    *,
+    changes: Sequence[str] = (),
+    seed: int | None = None,
+    workers: int | None = None,
+) -> LoadedPlan:
     """Read the plan that `name` means and apply the changes of the command line."""
-    overrides = [*changes, *([f"seed={seed}"] if seed is not None else [])]
+    options = {"seed": seed, "traffic.workers": workers}
+    overrides = [*changes, *(f"{k}={v}" for k, v in options.items() if v is not None)]
     source, text = _text_of(name)
     return load_plan(text, source=source, overrides=overrides, shop=reference_shop())
 
@@ -99,9 +112,14 @@ def explained(entry: Mapping[str, Any]) -> tuple[str, str]:
     return f"{entry['title']}: {entry['why']}{needs}", ", ".join(entry["seen_by"])
 
 
-def validate(plan: PlanArgument, changes: SetOption = None, seed: SeedOption = None) -> None:
+def validate(
+    plan: PlanArgument,
+    changes: SetOption = None,
+    seed: SeedOption = None,
+    workers: WorkersOption = None,
+) -> None:
     """Read a plan, report every mistake, and print what it amounts to."""
-    loaded = find_plan(plan, changes=changes or (), seed=seed)
+    loaded = find_plan(plan, changes=changes or (), seed=seed, workers=workers)
     print(f"{loaded.source}: valid. {summary_of(loaded.plan)}")
 
 

@@ -12,6 +12,7 @@ from doorbuster.cli.plans import (
     PlanArgument,
     SeedOption,
     SetOption,
+    WorkersOption,
     find_plan,
     reference_shop,
     summary_of,
@@ -19,6 +20,7 @@ from doorbuster.cli.plans import (
 from doorbuster.cli.plug import Guard, Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
+from doorbuster.cli.traffic import BindOption, ExpectOption, elsewhere, require_reachable
 from doorbuster.faults import Fault, NetworkKind
 from doorbuster.journal import Journal
 from doorbuster.plan import Plan
@@ -41,9 +43,14 @@ def rehearse(
     runs: RunsOption = RUNS,
     proxy: ProxyOption = "auto",
     dry_run: DryRunOption = False,
+    workers: WorkersOption = None,
+    expect_workers: ExpectOption = None,
+    bind: BindOption = None,
 ) -> int:
     """Rehearse a sale: start the shop, send the crowd, break things, and report."""
-    loaded = find_plan(plan, changes=changes or (), seed=seed)
+    place = elsewhere(expect_workers, bind, workers)
+    loaded = find_plan(plan, changes=changes or (), seed=seed, workers=workers or expect_workers)
+    require_reachable(place, loaded.plan)
     if dry_run:
         print_timeline(loaded.plan)
         return 0
@@ -56,7 +63,7 @@ def rehearse(
         with Journal(run.journal) as journal:
 
             def play(guard: Guard) -> None:
-                plug = Plug(screen.plan, run, guard, journal, screen, interrupts)
+                plug = Plug(screen.plan, run, guard, journal, screen, interrupts, place)
                 Rehearsal(screen.plan, plug.parts(), journal).run()
 
             act(run, journal=journal, screen=screen, proxy=proxy, body=play)

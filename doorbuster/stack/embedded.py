@@ -74,7 +74,12 @@ class Assembly:
         ports = free_ports(len(listeners) + len(upstream_of))
         self.ports = dict(zip(listeners, ports, strict=False))
         self.connections = {
-            name: Connection(name, listen_port=port, upstream_port=self.ports[listener])
+            name: Connection(
+                name,
+                listen_port=port,
+                upstream_port=self.ports[listener],
+                host=order.edge_host if name == "edge" else LOOPBACK,
+            )
             for (name, listener), port in zip(
                 upstream_of.items(), ports[len(listeners) :], strict=True
             )
@@ -245,7 +250,7 @@ class Assembly:
             database=nodes,
             proxies=self.proxies_by_plan_word(),
             proxy_api=self.proxy_url,
-            shop_url=f"http://{LOOPBACK}:{self.port_of('edge')}",
+            shop_url=f"http://{self.connections['edge'].listen}",
             shop_direct_url=f"http://{LOOPBACK}:{self.ports['storefront']}",
             provider_direct_url=f"http://{LOOPBACK}:{self.ports['provider']}",
             ops_token=self.secrets.ops_token,

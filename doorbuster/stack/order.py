@@ -28,6 +28,7 @@ class StackOrder:
     Args:
         logs: Where each component's output goes.
         open_api: Makes the client by which the proxies of the connections are created.
+        edge_host: Where shoppers reach the shop; all else is on loopback.
         redis: Whether the shop needs a Redis server.
         redis_snapshot_s: How often that saves itself; None for one that is empty after a kill.
     """
@@ -40,6 +41,7 @@ class StackOrder:
     flaws: tuple[str, ...] = ()
     replication: Literal["synchronous", "asynchronous"] = "synchronous"
     hold_s: float = 600.0
+    edge_host: str = "127.0.0.1"
     redis: bool = False
     redis_snapshot_s: float | None = None
     waiting_room: RoomOrder | None = None

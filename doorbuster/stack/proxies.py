@@ -48,10 +48,11 @@ class Connection:
     name: str
     listen_port: int
     upstream_port: int
+    host: str = LOOPBACK
 
     @property
     def listen(self) -> str:
-        return f"{LOOPBACK}:{self.listen_port}"
+        return f"{self.host}:{self.listen_port}"
 
     @property
     def upstream(self) -> str:

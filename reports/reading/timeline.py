@@ -104,6 +104,19 @@ class Timeline:
         return [event.name for event in self._events("stop", "point")]
 
     @property
+    def lost_workers(self) -> list[str]:
+        """What was lost of the generator: itself, or some of its workers."""
+        return [str(e.detail.get("message")) for e in self._events("worker", "point", "lost")]
+
+    @property
+    def records_missing(self) -> str | None:
+        """Why operations may have been done that no file tells of; None if all were written."""
+        for event in self._events("worker", "point", "lost"):
+            if event.detail.get("kept") is False:
+                return "the last operations of a lost worker never came home"
+        return None
+
+    @property
     def failures(self) -> list[JournalEvent]:
         """Failures of the harness itself."""
         return list(self._events("failure"))
