@@ -1,16 +1,21 @@
 """Users of one's own: read beside the plan, one for each arrival, and handed to the adapter."""
 
+import re
+import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from doorbuster.arrivals import arrivals
 from doorbuster.errors import PlanError
 from doorbuster.plan import Plan, load_plan
+from doorbuster.plan.people import Persona
+from doorbuster.plan.phases import Arrivals
 from doorbuster.plan.reading import LoadedPlan
 from doorbuster.plan.stepping import step_plan
 from scenarios.adapter import load_adapter, parse_adapter
+from scenarios.personas import JOURNEYS
 from scenarios.shop import speak
 from scenarios.shopper import Shopper, shoppers
 from scenarios.step import Step
@@ -135,3 +140,34 @@ def test_the_reference_shop_needs_no_users() -> None:
     assert b"{user." not in speak(load_adapter(), host="h")["reserve"].request(
         Step("1", "reserve", 1, 1, "patient", "u", 0.0, "S", 1, "ref", "key")
     )
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "traffic.md").read_text(encoding="utf-8")
+
+
+def test_the_example_of_the_documentation_is_a_plan() -> None:
+    example = DOCS[DOCS.index("    traffic:\n") : DOCS.index("\n| key of a phase")]
+    sale = PLAN[: PLAN.index("traffic:")]
+    plan = load_plan(sale + textwrap.dedent(example), source="docs/traffic.md", environ={}).plan
+    assert [phase.phase for phase in plan.traffic.arrivals] == [
+        "baseline",
+        "preheat",
+        "rush",
+        "stairs",
+        "push",
+        "show",
+    ]
+    assert plan.traffic.rendezvous
+    assert plan.traffic.doubled
+
+
+@pytest.mark.parametrize("persona", JOURNEYS)
+def test_every_persona_is_documented_and_can_be_planned(persona: str) -> None:
+    assert re.search(rf"^\| `{persona}` \|", DOCS, re.MULTILINE)
+    assert persona in get_args(Persona)
+    assert set(get_args(Persona)) == set(JOURNEYS)
+
+
+@pytest.mark.parametrize("key", sorted(set(Arrivals.model_fields) - {"phase", "lasts", "growth"}))
+def test_every_shape_is_documented(key: str) -> None:
+    assert re.search(rf"^\| `{key}: ", DOCS, re.MULTILINE)

@@ -71,7 +71,11 @@ RULES: Final = [
         "does nothing in a shop without Redis: expected `storefront.reservation` gate or "
         "`storefront.flaws` W9 or `storefront.waiting_room` as well",
     ),
-    ("good_within.reserv", "1s", "unknown operation 'reserv': expected one of session, view, stock"),
+    (
+        "good_within.reserv",
+        "1s",
+        "unknown operation 'reserv': expected one of session, view, stock",
+    ),
     ("goals", {}, "Extra inputs are not permitted"),
     # the sale
     ("sale.opens_at", "rash", "unknown phase 'rash': expected one of baseline, rush"),
