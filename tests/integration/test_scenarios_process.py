@@ -147,19 +147,19 @@ def test_meetings_doubled_steps_and_own_users_in_a_real_process(tmp_path):
     users.write_text("login,mail\n" + "".join(f"u{n},u{n}@shop.example\n" for n in range(7)))
     extra = (
         f"  data: {{users: {users}}}\n"
-        "  rendezvous: [{step: pay, at: rush+1900ms, gather: 60s}]\n"
+        "  rendezvous: [{step: pay, at: rush+3900ms, gather: 60s}]\n"
         "  doubled: [{step: pay, apart: 50ms}]\n"
     )
-    loaded = plan_of(PLAN.replace("for: 2s, rate: 40/s", "for: 2s, rate: 10/s") + extra)
+    loaded = plan_of(PLAN.replace("for: 2s, rate: 40/s", "for: 4s, rate: 10/s") + extra)
     run = new_traffic_run(tmp_path, loaded)
     with FakeShop() as shop, traffic(run, loaded, shop.url) as (process, _):
         _, stderr = process.communicate(timeout=WAIT_S)
         assert (process.returncode, stderr) == (0, b"")
     pays = {e.id: e for e in events_of(run) if (e.op, e.type) == ("pay", "invoke")}
     first = {id_: e for id_, e in pays.items() if not id_.endswith(SECOND)}
-    together = [e for e in first.values() if e.due_s == 3.9]
+    together = [e for e in first.values() if e.due_s == 5.9]
     assert len(together) > 10
-    assert all(e.due_s >= 3.9 for e in first.values())
+    assert all(e.due_s >= 5.9 for e in first.values())
     assert len(pays) == 2 * len(first)
     for id_, event in first.items():
         again = pays[id_ + SECOND]
