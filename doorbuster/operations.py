@@ -13,7 +13,10 @@ Outcome = Literal["ok", "fail", "info"]
 EFFECTS: Final = ("reserve", "pay", "cancel")
 """Operations that change the shop; their invocation is written before the first byte leaves."""
 
-READS: Final = ("session", "view", "stock", "cart", "quote", "status")
+REQUEST: Final = "request"
+"""Any request of a plain Locust file, of which nobody knows what it means."""
+
+READS: Final = ("session", "view", "stock", "cart", "quote", "status", REQUEST)
 """Operations that move neither stock nor money; only counts, latencies and answers are kept."""
 
 TELLING: Final = ("stock", "status")

@@ -1,7 +1,7 @@
 """A session: one visit of one shopper, step by step, each due when the journey wants it."""
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from doorbuster.operations import SECOND
 from scenarios.attempts import Surroundings, Wire, carry_out
@@ -52,6 +52,7 @@ class Session:
         self._due_s = shopper.due_s
         self._steps = 0
         self._client_ref: str | None = None
+        self._carried: dict[str, Any] = {}
 
     @property
     def opens_in_s(self) -> float:
@@ -91,7 +92,9 @@ class Session:
         return self._act("view")
 
     def stock(self) -> Extracted:
-        """Ask how many are left."""
+        """Ask how many are left, or look at the page again where that cannot be asked."""
+        if not self.offers("stock"):
+            return self.view().extracted
         return self._act("stock").extracted
 
     def log_in(self) -> Result:
@@ -111,7 +114,9 @@ class Session:
         return self._act("reserve", qty=qty, twice=twice)
 
     def pay(self, reserved: Result, *, method: str = CARD, twice: Twice | None = None) -> Result:
-        """Pay the order that `reserved` confirmed."""
+        """Pay the order that `reserved` confirmed; in some shops reserving was buying already."""
+        if not self.offers("pay"):
+            return reserved
         order_id = reserved.extracted.order_id
         return self._act("pay", order_id=order_id, method=method, twice=twice)
 
@@ -162,6 +167,7 @@ class Session:
             channel=shopper.channel,
             user_type=shopper.user_type,
             user=shopper.user,
+            carried=self._carried,
         )
 
     def _carry_out(self, step: Step, wire: Wire) -> Result:

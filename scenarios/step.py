@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from doorbuster.operations import EFFECTS, Attempt, Outcome
 from scenarios.outcome import Extracted
@@ -10,12 +10,13 @@ from scenarios.outcome import Extracted
 CARD: Final = "card"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: every request makes one, and that takes six times as long
 class Step:
     """One operation under one idempotency key; `due_s` is when the journey wanted it.
 
     `client_ref` is that of the purchase: its reserve, pay and cancel carry the same one. `method`
-    is what a payment is made with; `user` is the shopper's row in the users of one's own.
+    is what a payment is made with; `user` is the shopper's row in the users of one's own; `carried`
+    is what answers told the session to carry on.
     """
 
     id: str
@@ -34,13 +35,14 @@ class Step:
     channel: str = "web"
     user_type: str = "returning"
     user: Mapping[str, str] = field(default_factory=dict)
+    carried: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def has_effect(self) -> bool:
         return self.op in EFFECTS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as above
 class Result:
     """How a step ended: its outcome, when, and what the shop said.
 

@@ -16,6 +16,7 @@ from doorbuster.plan.people import (
 )
 from doorbuster.plan.phases import Arrivals
 from doorbuster.plan.shapes import EARLY_BY_S
+from doorbuster.plan.target import beside_plan
 from doorbuster.plan.together import Doubled, Rendezvous
 from doorbuster.quantities import Duration
 
@@ -56,6 +57,7 @@ class Traffic(Frozen):
         redirects: How many redirects the app follows, within the allow-list, before an answer
             counts; with 0 the adapter judges the redirect itself.
         ca_file: Certificates in PEM to trust instead of the system's or those in SSL_CERT_FILE.
+        locustfile: A plain Locust file whose users arrive instead of personas.
         patience: How long a shopper goes on with one operation, retries and polling included.
         workers: Generator processes that share the arrivals and `max_in_flight` between them.
     """
@@ -78,6 +80,7 @@ class Traffic(Frozen):
     redirects: Annotated[int, Field(ge=0, le=10)] = 0
     ca_file: str | None = None
     patience: Duration = 8.0
+    locustfile: Annotated[str, AfterValidator(beside_plan)] | None = None
     workers: Annotated[int, Field(ge=1, le=256)] = 1
 
     @model_validator(mode="after")

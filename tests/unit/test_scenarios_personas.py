@@ -34,7 +34,7 @@ class Shop:
         if path.endswith("/stock"):
             return 200, {"available": self.units, "reserved": 0, "sold": self.orders}
         if path == "/v1/sessions":
-            return 201, {}
+            return 201, {"token": "t"}
         if path.startswith(("/v1/carts/", "/v1/pricing/")):
             return 200, {}
         if path == "/v1/checkouts":
