@@ -8,8 +8,9 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 
+from doorbuster.errors import PlanError
 from scenarios.adapters.operations import EXTRACTABLE
-from scenarios.adapters.templates import RUN_ID, STEP_VALUES, Hole, parts_of
+from scenarios.adapters.templates import RUN_ID, STEP_VALUES, USER_COLUMN, Hole, parts_of
 from scenarios.step import Step
 
 Told = dict[str, Any]
@@ -69,6 +70,8 @@ def filled(name: str, escape: Escape) -> Fill:
     """Return what looks up `name` when a request is built."""
     if name in STEP_VALUES:
         return _of_step(name, escape)
+    if column := USER_COLUMN.fullmatch(name):
+        return _of_user(column[1], escape)
     return _of_attempt(name, escape) if name in _EXTRACTABLE else _of_session(name, escape)
 
 
@@ -80,6 +83,19 @@ def _of_step(name: str, escape: Escape) -> Fill:
         if value is None and (value := told.get(name)) is None:
             raise ValueError(f"the {step.op} request wants {{{name}}}, which this step has not")
         return escape(value)
+
+    return fill
+
+
+def _of_user(name: str, escape: Escape) -> Fill:
+    def fill(step: Step, _told: Told) -> str:
+        if name not in step.user:
+            columns = ", ".join(step.user) or "none, since the plan has no traffic.data"
+            raise PlanError(
+                f"the {step.op} request wants {{user.{name}}}: expected one of the users' columns "
+                f"({columns})"
+            )
+        return escape(step.user[name])
 
     return fill
 
