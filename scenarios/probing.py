@@ -167,7 +167,7 @@ class Probe:
     def _judge(self, place: Place, rules: tuple[Rule, ...]) -> Judge:
         compiled = [compile_rule(rule, self._adapter.problem_code) for rule in rules]
 
-        def judge(reply: Reply, step: Step, told: Told) -> Judgement:
+        def judge(step: Step, told: Told, reply: Reply) -> Judgement:
             if isinstance(reply, NoAnswer):
                 self.found.blame(place[:-1], f"no answer ({reply.cause}): does the shop run there?")
                 return judge_silence(reply)
@@ -178,9 +178,7 @@ class Probe:
                     self.found.seen.add(here)
                     for name in _unreadable(rule, seen):
                         self._blame_extract((*here, "extract", name), rule, name, reply)
-                    for take in compiled[number].takes if not _unreadable(rule, seen) else ():
-                        take(seen, step, told)
-                    return compiled[number].meaning
+                    return compiled[number].told(seen, step, told)
             self._blame_unmapped(place, reply)
             return unmapped(reply.status)
 
