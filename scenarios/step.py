@@ -9,7 +9,7 @@ from scenarios.outcome import Extracted
 CARD: Final = "card"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: every request makes one, and that takes six times as long
 class Step:
     """One operation under one idempotency key; `due_s` is when the journey wanted it.
 
@@ -37,7 +37,7 @@ class Step:
         return self.op in EFFECTS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as above
 class Result:
     """How a step ended: its outcome, when, and what the shop said.
 

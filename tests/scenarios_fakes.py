@@ -54,7 +54,8 @@ class FakeShop:
     for no answer at all.
     """
 
-    def __init__(self, units: int = 1_000_000) -> None:
+    def __init__(self, units: int = 1_000_000, *, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.units = units
         self.requests: Counter[str] = Counter()
         self.orders: dict[str, dict[str, object]] = {}
@@ -97,9 +98,9 @@ class FakeShop:
 
     def _run(self) -> None:
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
+            asyncio.start_server(self._serve, self.host, 0, backlog=1024)
         )
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self.url = f"http://{self.host}:{server.sockets[0].getsockname()[1]}"
         self._listening.set()
         self._loop.run_forever()
         server.close()

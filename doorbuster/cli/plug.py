@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -81,7 +82,7 @@ def stack_order(
     return StackOrder(
         run_id=run_id,
         logs=logs,
-        open_api=ToxiproxyApi,
+        open_api=partial(ToxiproxyApi, owner=f"doorbuster-{run_id}-"),
         replicas=storefront.replicas,
         reservation=storefront.reservation,
         flaws=storefront.flaws,
@@ -192,9 +193,18 @@ class Plug:
     def _hands_on(self, topology: Topology) -> Hands:
         """Return what faults act with, the same for all of a run."""
         if self._hands is None:
-            api = ToxiproxyApi(topology.proxy_api)
+            own = f"doorbuster-{self.guard.run_id}-"
+            api = ToxiproxyApi(topology.proxy_api, owner=own)
             log = self.run.logs / "hooks.log"
-            self._hands = Hands(topology, api, self.journal, seed=self.plan.seed, logs=log)
+            self._hands = Hands(
+                topology,
+                api,
+                self.journal,
+                seed=self.plan.seed,
+                on_pledge=self.guard.watchdog.use_undo,
+                on_call=lambda: self.guard.watchdog.renew(WAITING_LEASE_S),
+                logs=log,
+            )
         return self._hands
 
     def _tick(self, clock: Clock | None) -> None:
