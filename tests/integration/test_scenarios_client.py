@@ -11,7 +11,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from doorbuster.errors import PlanError
+from doorbuster.errors import MissingPrerequisite, PlanError
 from scenarios.client import Client
 from scenarios.deadlines import Deadlines
 from scenarios.endpoint import Hosts
@@ -177,6 +177,24 @@ def test_second_address_of_a_name_is_tried(monkeypatch):
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
         with client_of(f"http://localhost:{port}") as client:
             assert isinstance(client.exchange(REQUEST), Answer)
+
+
+def test_names_are_resolved_once_and_not_during_a_run(monkeypatch):
+    with server(saying(OK)) as other:
+        moved = answer(f"Location: {other}/x", status="302 Found")
+        with (
+            server(saying(moved)) as url,
+            client_of(url.replace("127.0.0.1", "localhost"), redirects=1) as client,
+        ):
+            monkeypatch.setattr(socket, "getaddrinfo", None)
+            assert isinstance(client.exchange(REQUEST), Answer)
+
+
+def test_name_without_address_is_said_only_where_it_is_wanted():
+    hosts = Hosts(["127.0.0.1", "nowhere.invalid"])
+    assert hosts.pin("http://127.0.0.1:80").hostname == "127.0.0.1"
+    with pytest.raises(MissingPrerequisite, match=r"host 'nowhere\.invalid'"):
+        hosts.pin("http://nowhere.invalid:80")
 
 
 def test_cookies_go_back_to_where_they_came_from():
