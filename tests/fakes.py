@@ -91,6 +91,7 @@ class FakeParts:
 
     done: list[str] = field(default_factory=list)
     on_tick: Callable[[], None] = nothing
+    on_traffic: Callable[[], None] = nothing
     on_stack_exit: Callable[[], None] = nothing
     on_lift: Callable[[], None] = nothing
     on_check: Callable[[], None] = nothing
@@ -103,7 +104,7 @@ class FakeParts:
     def parts(self) -> Parts:
         return Parts(
             stack=self._stack,
-            traffic=lambda _: nullcontext(self),
+            traffic=self._traffic,
             shop=lambda _: nullcontext(self),
             inflict=self._inflict,
             standing=lambda _: self.standing(),
@@ -111,6 +112,11 @@ class FakeParts:
             tick=lambda clock: self.on_tick(),
             gate=lambda: Gate(self.steady, 1.0, "as the test says"),
         )
+
+    @contextmanager
+    def _traffic(self, _: Topology) -> Iterator["FakeParts"]:
+        self.on_traffic()
+        yield self
 
     @contextmanager
     def _stack(self) -> Iterator[Topology]:

@@ -287,7 +287,7 @@ def test_killed_worker_of_another_machine_is_seen(elsewhere: Crew, shop: FakeSho
         joining(elsewhere) as second,
         elsewhere.generating(shop.url) as running,
     ):
-        play(running, elsewhere, until_s=2.5)
+        play(running, elsewhere, until_s=1.0)
         victim, other = elsewhere.told("joined")
         assert victim.pid is not None
         os.kill(victim.pid, signal.SIGKILL)

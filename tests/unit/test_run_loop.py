@@ -330,3 +330,17 @@ def test_a_generator_that_ends_early_ends_the_run_and_the_stack(tmp_path: Path) 
     played = Played(parts, tmp_path, text=LONG)
     assert str(played.error) == "the generator has gone"
     assert parts.done[-1] == "stack down"
+
+
+def test_a_stop_while_the_generator_gets_ready_reads_the_books(tmp_path: Path) -> None:
+    """Somebody gave up waiting for workers: nothing was sent, and nothing is an accident."""
+
+    def refuse() -> None:
+        raise Stopped("by hand", by_hand=True)
+
+    parts = FakeParts(on_traffic=refuse)
+    played = Played(parts, tmp_path, text=QUICK)
+    assert played.error is None
+    assert played.detail("stop point by hand") == {"by_hand": True}
+    assert "stage point ledger read" in played.lines
+    assert not any(line.startswith("clock") for line in played.lines)
