@@ -64,7 +64,9 @@ class Hosts:
     def _behind(self, url: SplitResult, via: str) -> Endpoint:
         """Return the shop's endpoint at the address to connect to, for redirects to it as well."""
         host, _, port = via.rpartition(":")
-        named = self._resolved(url, url.scheme, host.strip("[]"), int(port))
+        ip = host.strip("[]")
+        self._resolve(ip)
+        named = self._resolved(url, url.scheme, ip, int(port))
         endpoint = replace(named, hostname=(url.hostname or "").lower())
         self._pinned[self._key(url)] = endpoint
         return self.endpoint(url)

@@ -197,6 +197,17 @@ def test_name_without_address_is_said_only_where_it_is_wanted():
         hosts.pin("http://nowhere.invalid:80")
 
 
+def test_shop_is_reached_at_the_address_it_is_behind():
+    """It was resolved before, or a proxy is there; its name need not mean anything here."""
+    with server(saying(OK)) as url:
+        hosts = Hosts(["nowhere.invalid"], via=url.removeprefix("http://"))
+        endpoint = hosts.pin("http://nowhere.invalid:8080")
+        pool = Pool(Deadlines(time.monotonic, 1.0))
+        assert isinstance(Client(endpoint, hosts, pool).exchange(REQUEST), Answer)
+        pool.close()
+    assert (endpoint.hostname, endpoint.host_header) == ("nowhere.invalid", "nowhere.invalid:8080")
+
+
 def test_cookies_go_back_to_where_they_came_from():
     heard = []
     first = answer(
