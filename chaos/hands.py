@@ -25,6 +25,10 @@ Acting = Iterator[Beat | None]
 """What the body of a fault yields: its beat, None for one that has none."""
 
 
+def nobody_to_tell(*_told: object) -> None:
+    """Be the default of whoever is told of something."""
+
+
 class ProxyApi(SwitchApi, Protocol):
     """What faults ask of a client of the Toxiproxy API; removing what is not there is fine."""
 
@@ -61,6 +65,9 @@ class Hands:
         seed: Decides which requests a provider that misbehaves for a share of them picks.
         switches: Keeps apart the faults that want the same proxy shut.
         behaviours: Keeps apart the faults that want the provider to misbehave.
+        pledges: The commands that end faults which would outlive us, by the faults' names.
+        on_pledge: Told of all pledges when they change: whoever keeps them should we die.
+        on_call: Told before each call, which may take a while: a database is copied by one.
         logs: The file that hooks' output goes to.
         listening: Says whether a proxy of the API at a URL takes connections.
         patience_s: How long to look for what a call should have changed.
@@ -72,9 +79,22 @@ class Hands:
     seed: int
     switches: Switches = field(default_factory=Switches)
     behaviours: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    pledges: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    on_pledge: Callable[[Mapping[str, tuple[str, ...]]], None] = nobody_to_tell
+    on_call: Callable[[], None] = nobody_to_tell
     logs: Path = Path(os.devnull)
     listening: Callable[[str, str], bool] = proxy_listens
     patience_s: float = 2.0
+
+    def pledge(self, fault: str, command: tuple[str, ...]) -> None:
+        """Have `fault` ended by `command` should we die before we do it."""
+        self.pledges[fault] = command
+        self.on_pledge(self.pledges)
+
+    def redeem(self, fault: str) -> None:
+        """Take the pledge back: the fault has ended."""
+        self.pledges.pop(fault, None)
+        self.on_pledge(self.pledges)
 
     def shut(self, proxy: str, *, fault: str) -> None:
         self.switches.shut(self.api, proxy, by=fault)
@@ -96,6 +116,7 @@ class Hands:
     @contextmanager
     def called(self, call: Call, *, fault: str) -> Iterator[None]:
         """Journal a call before and after it is made: when it took effect lies in between."""
+        self.on_call()
         self.journal.record("call", "point", call.line, fault=fault, before=True)
         try:
             yield

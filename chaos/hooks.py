@@ -17,6 +17,7 @@ from doorbuster.faults import Fault, Hooks
 @contextmanager
 def hooked(fault: Fault, kind: Hooks, hands: Hands) -> Acting:
     """Run `begin` and see the fault act, then run `end` and see it gone."""
+    hands.pledge(fault.name, kind.end)
     try:
         succeed("begin", kind.begin, fault, kind, hands=hands)
         if kind.verify is not None:
@@ -34,6 +35,7 @@ def lift(fault: Fault, kind: Hooks, hands: Hands) -> None:
             hands.require_seen(lambda: not acts(fault, kind, hands), what=what)
     except DoorbusterError as error:
         raise stuck(fault.name, error, by_hand=shlex.join(kind.end)) from error
+    hands.redeem(fault.name)
 
 
 def acts(fault: Fault, kind: Hooks, hands: Hands) -> bool:

@@ -51,8 +51,12 @@ def _events(plan: Plan) -> Iterator[Event]:
         yield Event(ends_s, "phase", False, phase.phase)
     yield Event(plan.baseline_s, "gate", True, "baseline")
     for fault in plan.faults:
-        begins_s, ends_s = plan.fault_span_s(fault)
-        yield Event(begins_s, "fault", True, fault.name, fault)
-        for beat, after_s in enumerate(fault.beats_s, 1):
-            yield Event(begins_s + after_s, "beat", True, fault.name, fault, beat)
-        yield Event(ends_s, "fault", False, fault.name, fault)
+        yield from fault_events(fault, plan.fault_span_s(fault)[0])
+
+
+def fault_events(fault: Fault, begins_s: float) -> Iterator[Event]:
+    """Return the begin of a fault, its beats and its end."""
+    yield Event(begins_s, "fault", True, fault.name, fault)
+    for beat, after_s in enumerate(fault.beats_s, 1):
+        yield Event(begins_s + after_s, "beat", True, fault.name, fault, beat)
+    yield Event(begins_s + fault.lifted_after_s, "fault", False, fault.name, fault)

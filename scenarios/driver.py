@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 STARTS_WITHIN_S: Final = 10.0
 
+_UNWELL: Final = ("fail", "info")
+
 
 class RequestFailed(Exception):
     """What Locust's `request` event carries for a request that was neither ok nor refused."""
@@ -98,15 +100,16 @@ def fire_request(
     step: Step, method: str, reply: Reply, judgement: Judgement, began_s: float
 ) -> None:
     """Tell Locust's listeners about one HTTP request; a correct refusal is a success to them."""
-    failed = judgement.outcome in ("fail", "info") and judgement.reason not in REFUSALS
+    failed = judgement.outcome in _UNWELL and judgement.reason not in REFUSALS
+    took_s = reply.ended_s - began_s
     locust.events.request.fire(  # type: ignore[no-untyped-call]
         request_type=method,
         name=step.op,
-        response_time=(reply.ended_s - began_s) * 1000,
-        response_length=len(reply.body) if isinstance(reply, Answer) else 0,
+        response_time=took_s * 1000,
+        response_length=len(reply.body) if type(reply) is Answer else 0,
         exception=RequestFailed(judgement.reason) if failed else None,
         context={"arrival": step.arrival, "persona": step.persona, "client_ref": step.client_ref},
         response=None,
-        start_time=time.time() - (reply.ended_s - began_s),
+        start_time=time.time() - took_s,
         url=None,
     )

@@ -3,7 +3,7 @@
 import socket
 import ssl
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -32,9 +32,14 @@ class Hosts:
     Args:
         allowed: The allow-list, by name or address.
         ca_file: Certificates to trust instead of the system's (or those in SSL_CERT_FILE).
+        via: `IP:PORT` to connect to instead of any resolved name: it was resolved before, or a
+            proxy is there.
     """
 
-    def __init__(self, allowed: Collection[str], *, ca_file: str | None = None) -> None:
+    def __init__(
+        self, allowed: Collection[str], *, ca_file: str | None = None, via: str | None = None
+    ) -> None:
+        self._via = via
         self._allowed = frozenset(name.lower() for name in allowed)
         self._ca_file = ca_file
         self._tls: ssl.SSLContext | None = None
@@ -46,9 +51,21 @@ class Hosts:
         if url.scheme not in _PORTS or not url.hostname or url.path.strip("/"):
             raise PlanError(f"base URL {base_url!r}: expected http://HOST:PORT or https://HOST")
         try:
-            return self.endpoint(url)
+            return self._behind(url, self._via) if self._via else self.endpoint(url)
         except ValueError as error:
             raise PlanError(f"base URL {base_url!r}: {error}") from error
+
+    def _behind(self, url: SplitResult, via: str) -> Endpoint:
+        """Return the shop's endpoint at the address to connect to, for redirects to it as well."""
+        host, _, port = via.rpartition(":")
+        named = self._resolved(url, url.scheme, host.strip("[]"), int(port))
+        endpoint = replace(named, hostname=(url.hostname or "").lower())
+        self._pinned[self._key(url)] = endpoint
+        return self.endpoint(url)
+
+    @staticmethod
+    def _key(url: SplitResult) -> tuple[str, str, int]:
+        return url.scheme, (url.hostname or "").lower(), url.port or _PORTS[url.scheme]
 
     def endpoint(self, url: SplitResult) -> Endpoint:
         """Return where an absolute `url` leads.
@@ -61,7 +78,7 @@ class Hosts:
         if hostname not in self._allowed:
             allowed = ", ".join(sorted(self._allowed)) or "none"
             raise PlanError(f"host {hostname!r} is not on the allow-list: allowed are {allowed}")
-        key = (url.scheme, hostname, url.port or _PORTS[url.scheme])
+        key = self._key(url)
         if key not in self._pinned:
             self._pinned[key] = self._resolved(url, *key)
         return self._pinned[key]

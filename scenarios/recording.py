@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from doorbuster.operations import OPERATIONS, OperationEvent
+from doorbuster.operations import OPERATIONS, REQUEST, OperationEvent
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
 from scenarios import latency
@@ -92,7 +92,7 @@ class Recording:
             self._latencies.add(second, service, service_s)
         if step.has_effect:
             self._write(_completion(step, result))
-        elif op != "view" and outcome == "ok":
+        elif op not in ("view", REQUEST) and outcome == "ok":
             self._write(_answer(step, result))
 
     def flush_second(self, second: int, *, in_flight: int, cpu_share: float) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import gevent
 from gevent import socket
@@ -14,7 +15,6 @@ from doorbuster.arrivals import Arrival, arrivals
 from doorbuster.errors import TargetNotReady
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
-from scenarios.adapter import load_adapter
 from scenarios.attempts import Surroundings, Watcher
 from scenarios.client import Client
 from scenarios.deadlines import Deadlines
@@ -25,8 +25,8 @@ from scenarios.personas import JOURNEYS
 from scenarios.pool import Pool
 from scenarios.recording import Recording
 from scenarios.session import Session
-from scenarios.shop import speak
 from scenarios.shopper import shoppers
+from scenarios.shops import known_shop
 
 SETTLES_AFTER_S = 2.0
 
@@ -38,10 +38,11 @@ class Traffic:
         self._order = order
         self._watch = watch
         self._plan = Plan.model_validate(order.plan)
-        adapter = load_adapter(Path(order.adapter) if order.adapter else None)
-        self._hosts = Hosts(order.allow_hosts, ca_file=self._plan.traffic.ca_file)
+        shop = known_shop(order.adapter)
+        ca_file = self._plan.traffic.ca_file
+        self._hosts = Hosts(order.allow_hosts, ca_file=ca_file, via=order.via)
         self._endpoint = self._hosts.pin(order.base_url)
-        self._operations = speak(adapter, host=self._endpoint.host_header)
+        self._operations = shop.open(self._endpoint.host_header, order.run_id)
         everyone = arrivals(self._plan.traffic, self._plan.seed)
         self._arrivals = stripe(everyone, index=order.index, count=order.count)
         self._loop: OpenLoop | None = None
@@ -110,6 +111,8 @@ class Traffic:
 
     def _visits(self, around: Surroundings, deadlines: Deadlines) -> Callable[[Arrival], None]:
         """Return what one arrival does: its persona's journey, by a client of its own."""
+        if self._plan.traffic.locustfile is not None:
+            return self._locust_visits(Path(self._plan.traffic.locustfile), around)
         shopper_of = shoppers(self._plan)
         run_id, sale_s = self._order.run_id, (self._plan.opens_s, self._plan.closes_s)
         endpoint, hosts, redirects = self._endpoint, self._hosts, self._plan.traffic.redirects
@@ -127,6 +130,17 @@ class Traffic:
                     pool.close()
 
         return visit
+
+    def _locust_visits(self, path: Path, around: Surroundings) -> Callable[[Arrival], None]:
+        """Return what one arrival does where a Locust file says it."""
+        # Here and not above: importing Locust replaces the sockets of whoever only wants a stripe.
+        from scenarios.plain_locust import LocustUsers  # noqa: PLC0415
+
+        order = self._order
+        behind_proxy = order.via is not None and self._plan.faults
+        scheme = urlsplit(order.base_url).scheme
+        host = f"{scheme}://{order.via}" if behind_proxy else order.base_url
+        return LocustUsers(path, host=host, around=around, seed=self._plan.seed).visit
 
 
 def _failure_of(family: int, address: tuple[Any, ...], *, within_s: float) -> str:

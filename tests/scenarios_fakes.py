@@ -20,7 +20,7 @@ from doorbuster.rundir import RunDirectory, new_run
 from scenarios.adapter import load_adapter
 from scenarios.attempts import Surroundings
 from scenarios.order import StartSignal, TrafficOrder
-from scenarios.outcome import Answer, Cause, NoAnswer, Reply
+from scenarios.outcome import Answer, Cause, Judgement, NoAnswer, Reply
 from scenarios.shop import speak
 from scenarios.step import Result, Step
 
@@ -147,7 +147,13 @@ def new_traffic_run(folder: Path, loaded: LoadedPlan) -> RunDirectory:
 
 @contextmanager
 def traffic(
-    run: RunDirectory, loaded: LoadedPlan, url: str, *, index: int = 0, count: int = 1
+    run: RunDirectory,
+    loaded: LoadedPlan,
+    url: str,
+    *,
+    index: int = 0,
+    count: int = 1,
+    adapter: str | None = None,
 ) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     """Start the traffic process and yield it with its second 0, once it has been told to go."""
     order = TrafficOrder(
@@ -155,6 +161,7 @@ def traffic(
         run_dir=str(run.path),
         plan=loaded.resolved,
         base_url=url,
+        adapter=adapter,
         index=index,
         count=count,
     )
@@ -194,6 +201,31 @@ class FakeClock:
     def sleep_until(self, at_s: float) -> None:
         self.slept_until.append(at_s)
         self.at_s = max(self.at_s, at_s)
+
+
+class Script:
+    """The talk of one attempt whose replies are written beforehand."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.requests: list[bytes] = []
+        self.judgements: list[Judgement] = []
+
+    def ask(self, method: str, request: bytes, judge: Callable[[Reply], Judgement]) -> Judgement:
+        assert request.startswith(method.encode())
+        self.requests.append(request)
+        self.judgements.append(judge(self.replies.pop(0)))
+        return self.judgements[-1]
+
+
+def replied(
+    status: int, body: bytes | str | object = b"", headers: dict[str, str] | None = None
+) -> Answer:
+    """Return an answer; a body that is neither bytes nor text is written as JSON."""
+    if not isinstance(body, bytes):
+        body = (body if isinstance(body, str) else json.dumps(body)).encode()
+    named = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    return Answer(status, body, 1.0, 2.0, named)
 
 
 class Notebook:

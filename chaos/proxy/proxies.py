@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from chaos.proxy.address import Address, resolve
 from chaos.proxy.body import Body
+from chaos.proxy.countdown import Countdown
 from chaos.proxy.errors import ApiError
-from chaos.proxy.healing import Countdown
 from chaos.proxy.proxy import Proxy, Surroundings
 from chaos.proxy.tally import Totals
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from chaos.proxy.address import Address, bind, bound
 from chaos.proxy.connection import Connection
+from chaos.proxy.countdown import Countdown
 from chaos.proxy.errors import ApiError
-from chaos.proxy.healing import Countdown
 from chaos.proxy.link import Link
 from chaos.proxy.tally import Tally, Totals
 from chaos.proxy.toxic import DIRECTIONS, Direction, Toxic

@@ -1,10 +1,12 @@
 """`doorbuster rehearse`: one run of a plan, from the first process to the report."""
 
+import shlex
 from typing import Annotated
 
 import typer
 
 from chaos.calls import calls_for, proxy_names
+from chaos.respond import behaviour_of, respond_call
 from doorbuster.cli.acting import act
 from doorbuster.cli.interrupts import listening
 from doorbuster.cli.plans import (
@@ -21,7 +23,7 @@ from doorbuster.cli.plug import Guard, Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
 from doorbuster.cli.traffic import BindOption, ExpectOption, elsewhere, require_reachable
-from doorbuster.faults import Fault, NetworkKind
+from doorbuster.faults import Fault, Hooks, NetworkKind, Respond
 from doorbuster.journal import Journal
 from doorbuster.plan import Plan
 from doorbuster.plan.stored import store_plan
@@ -81,14 +83,20 @@ def print_timeline(plan: Plan) -> None:
         print(f"{event.at_s:8.2f} s  {edge:5}  {event.kind} {event.name}")
         if event.fault is None:
             continue
-        for line in dry_lines(event.fault, event, redis=redis):
+        for line in dry_lines(event.fault, event, redis=redis, seed=plan.seed):
             print(f"{'':19}{line}")
 
 
-def dry_lines(fault: Fault, event: Event, *, redis: bool) -> list[str]:
+def dry_lines(fault: Fault, event: Event, *, redis: bool, seed: int) -> list[str]:
     """Return what would be done at one moment of a fault; a beat of a flap turns it round."""
-    if not isinstance(fault.kind, NetworkKind):
-        return [f"{fault.word} {fault.on} {fault.kind!r}"]
+    match fault.kind:
+        case Respond() as kind:
+            told = {fault.name: behaviour_of(kind, seed=seed)} if event.begins else {}
+            return [str(respond_call(told))]
+        case Hooks(begin=begin, end=end):
+            return [shlex.join(begin if event.begins else end)]
+        case kind if not isinstance(kind, NetworkKind):
+            return [f"{fault.word} {fault.on} {kind!r}"]
     # The first beat of a flap ends what its begin began, the second begins it again.
     begins = event.begins if event.kind == "fault" else event.beat % 2 == 0
     proxies = [name for name in proxy_names(fault, "RUN") if redis or not name.endswith("-redis")]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from doorbuster.faults import Frozen
+from doorbuster.plan.target import beside_plan
 from doorbuster.quantities import Duration, rate_per_s, rate_text
 
 Persona = Literal["patient", "refresher", "sniper", "abandoner", "decliner"]
@@ -96,6 +97,7 @@ class Traffic(Frozen):
         redirects: How many redirects the app follows, within the allow-list, before an answer
             counts; with 0 the adapter judges the redirect itself.
         ca_file: Certificates in PEM to trust instead of the system's or those in SSL_CERT_FILE.
+        locustfile: A plain Locust file whose users arrive instead of personas.
         patience: How long a shopper goes on with one operation, retries and polling included.
         workers: Generator processes that share the arrivals and `max_in_flight` between them.
     """
@@ -114,6 +116,7 @@ class Traffic(Frozen):
     redirects: Annotated[int, Field(ge=0, le=10)] = 0
     ca_file: str | None = None
     patience: Duration = 8.0
+    locustfile: Annotated[str, AfterValidator(beside_plan)] | None = None
     workers: Annotated[int, Field(ge=1, le=256)] = 1
 
     @model_validator(mode="after")

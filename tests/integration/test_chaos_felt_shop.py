@@ -1,6 +1,5 @@
 """Every fault of connections, processes, Redis and the provider: felt by the victim, then gone."""
 
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -43,30 +42,15 @@ def _as_before(drill: Drill) -> Iterator[None]:
     ("kind", "met"),
     [
         ({"timeout": {}}, "ReadTimeout"),
-        ({"timeout": {"after": "100ms"}}, "RemoteProtocolError"),
         ({"blackhole": {}}, "ReadTimeout"),
         ({"reset_peer": {}}, "ReadError"),
         ({"limit_data": {"bytes": "20B"}}, "RemoteProtocolError"),
         ({"down": {}}, "ConnectError"),
-        ({"bandwidth": {"rate": "2KB/s"}}, "ReadTimeout"),
-        ({"slicer": {"size": "20B", "delay": "100ms"}}, "ReadTimeout"),
     ],
 )
 def test_a_broken_edge_is_met_by_shoppers(drill: Drill, kind: dict[str, Any], met: str) -> None:
-    path = "/" if "bandwidth" in kind else "/readyz"
     with drill.inflicted("edge", **kind):
-        # Where data trickles in, each piece is in time: only the whole is late.
-        if met == "ReadTimeout" and kind.keys() & {"bandwidth", "slicer"}:
-            assert answer_s_streamed(drill.topology.shop_url, path) >= 0.7
-        else:
-            assert symptom(drill.topology.shop_url, path) == met
-
-
-def answer_s_streamed(url: str, path: str) -> float:
-    begun_s = time.monotonic()
-    with httpx.Client(timeout=10.0, trust_env=False) as http:
-        http.get(url + path, headers={"Accept": "text/html"}).read()
-    return time.monotonic() - begun_s
+        assert symptom(drill.topology.shop_url) == met
 
 
 def test_latency_is_met_by_its_share_of_connections(drill: Drill) -> None:
@@ -74,18 +58,6 @@ def test_latency_is_met_by_its_share_of_connections(drill: Drill) -> None:
         took_s = [answer_s(drill.topology.shop_url) for _ in range(8)]
     assert max(took_s) >= 0.3
     assert min(took_s) < 0.3
-
-
-def test_a_slow_close_keeps_the_connection_open_to_the_client(drill: Drill) -> None:
-    with (
-        drill.inflicted("edge", slow_close={"delay": "600ms"}),
-        socket.create_connection(drill.address_of("edge"), 5.0) as client,
-    ):
-        begun_s = time.monotonic()
-        client.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        while client.recv(4096):
-            pass
-        assert time.monotonic() - begun_s >= 0.6
 
 
 def test_a_flapping_edge_is_down_and_up_at_its_beats(drill: Drill) -> None:
@@ -283,7 +255,9 @@ def test_hooks_break_anything_and_mend_it(drill: Drill, tmp_path: Path) -> None:
     }
     with drill.inflicted("cdn", hooks=commands):
         assert broken.read_text() == "cdn"
+        assert drill.hands.pledges == {"cdn hooks": tuple(commands["end"])}
     assert not broken.exists()
+    assert drill.hands.pledges == {}
     assert "mended" in drill.hands.logs.read_text()
 
 
@@ -319,6 +293,7 @@ def test_a_hook_that_does_not_end_it_is_stuck(drill: Drill) -> None:
         drill.inflicted("cdn", hooks=commands),
     ):
         pass
+    assert drill.hands.pledges.pop("cdn hooks"), "the watchdog is to try it once more"
 
 
 def test_a_fault_may_begin_while_the_shop_recovers_from_another_one(drill: Drill) -> None:

@@ -1,5 +1,7 @@
 """What is undone, and in which order, when the acting out of a fault goes wrong."""
 
+from dataclasses import replace
+
 import pytest
 
 from chaos.calls import toxic_name
@@ -36,10 +38,19 @@ def test_a_toxic_stands_on_both_nodes_while_the_fault_lasts(
 def test_every_call_is_journalled_before_and_after(api: FakeApi, journal: FakeJournal) -> None:
     with inflict(fault("edge", name="dark", down={}), hands(api, journal)):
         pass
-    shut = ("call", f"POST /proxies/{EDGE}")
+    shut = ("call", f"PATCH /proxies/{EDGE}")
     assert journal.events == [
         (*shut, {"fault": "dark", "before": before}) for before in (True, False, True, False)
     ]
+
+
+def test_whoever_waits_is_told_before_each_call(api: FakeApi, journal: FakeJournal) -> None:
+    """Copying a database takes longer than a director may say nothing."""
+    told: list[int] = []
+    patient = replace(hands(api, journal), on_call=lambda: told.append(len(journal.events)))
+    with inflict(fault("edge", down={}), patient):
+        pass
+    assert told == [0, 2]
 
 
 def test_when_the_second_proxy_cannot_be_broken_the_first_is_mended(

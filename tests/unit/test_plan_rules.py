@@ -53,7 +53,7 @@ RULES: Final = [
     ("name", GONE, "Field required"),
     ("seed", -1, "greater than or equal to 0"),
     ("seed", 2**63, "less than 9223372036854775808"),
-    ("stack", "mainframe", "'embedded' or 'containers'"),
+    ("stack", "mainframe", "'embedded', 'containers' or 'external'"),
     ("shop", "mine", "expected `reference`"),
     ("storefront.replicas", 0, "greater than or equal to 1"),
     ("storefront.replicas", 17, "less than or equal to 16"),
