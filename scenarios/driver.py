@@ -66,7 +66,7 @@ def run_in_locust(work: Callable[[], None]) -> None:
     runner.start(1, spawn_rate=1)
     if not started.wait(STARTS_WITHIN_S):
         raise DoorbusterError(f"Locust did not start its user within {STARTS_WITHIN_S:g} s")
-    counting = gevent.spawn(_count, stats)
+    counting = gevent.spawn(keep_counting, stats)
     traffic.get()
     counting.kill()
     for _ in stats.flush():
@@ -81,7 +81,7 @@ def require_sound_listeners() -> None:
         raise DoorbusterError("a listener of Locust's events failed; its log line says how")
 
 
-def _count(stats: BatchedStats) -> None:
+def keep_counting(stats: BatchedStats) -> None:
     """Keep Locust's statistics up to date, a little at a time."""
     while True:
         gevent.sleep(1.0)
