@@ -116,6 +116,20 @@ class ToxiproxyApi:
             _proxy(name).destroy()
             self._require_gone(_path(name))
 
+    def recreate(self, name: str) -> None:
+        """Delete a proxy and create it as it was, enabled and without its toxics."""
+        with self._in_use():
+            path = f"/proxies/{quote(name, safe='')}"
+            was = SessionConsumer.get(path).json()
+            SessionConsumer.delete(path)
+            body = {key: was[key] for key in ("name", "listen", "upstream")}
+            SessionConsumer.post("/proxies", json=body)
+
+    def point(self, name: str, *, upstream: str) -> None:
+        """Let a proxy lead elsewhere; its connections are closed."""
+        with self._in_use():
+            SessionConsumer.post(f"/proxies/{quote(name, safe='')}", json={"upstream": upstream})
+
     def names(self) -> list[str]:
         """Return the names of all proxies on the server, ours or not."""
         with self._in_use():

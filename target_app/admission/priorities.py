@@ -14,7 +14,8 @@ class Priority(StrEnum):
 def priority_of(method: str, path: str) -> Priority | None:
     """Return the priority of a request, None for one that is always let in.
 
-    Asking where an order stands is part of buying: whoever does has units on hold.
+    Asking where an order stands is part of buying: whoever does has units on hold. So is standing
+    in the line before it.
     """
     if path == "/" or path.startswith("/sale/"):
         return Priority.BROWSE
@@ -26,4 +27,6 @@ def priority_of(method: str, path: str) -> Priority | None:
         return Priority.PAYMENT
     if path.startswith("/v1/orders"):
         return Priority.CHECKOUT if method == "GET" else Priority.PAYMENT
-    return Priority.CHECKOUT if path.startswith("/v1/checkouts") else Priority.BROWSE
+    return (
+        Priority.CHECKOUT if path.startswith(("/v1/checkouts", "/v1/queue/")) else Priority.BROWSE
+    )
