@@ -14,4 +14,12 @@ def described() -> dict[str, Any]:
 
 
 def _listed(table: Mapping[str, Description]) -> list[dict[str, Any]]:
-    return [{"id": name, **asdict(entry)} for name, entry in table.items()]
+    return [
+        {
+            "id": name,
+            **asdict(entry),
+            "seen_by": list(entry.seen_by),
+            "needs": list(entry.needs),
+        }
+        for name, entry in table.items()
+    ]

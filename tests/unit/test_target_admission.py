@@ -166,7 +166,7 @@ def test_the_door_turns_away_without_a_look_and_counts_who_has_left() -> None:
         assert (await knock(door, "GET", "/readyz"))[0] == 200
         await asyncio.gather(*inside)
         assert (await knock(door, "POST", "/v1/checkouts"))[0] == 200
-        assert [limit.in_flight for limit in admission.limits.values()] == [0, 0, 0]
+        assert [limit.in_flight for limit in admission.limits.values()] == [0, 0, 0, 0]
         assert (
             metrics.registry.get_sample_value("storefront_shed_total", {"priority": "checkout"})
             == 1
