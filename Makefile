@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse test check bench lock clean
+.PHONY: help rehearse test check bench soak lock clean
 
 help: ## List the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,12 @@ check: $(VENV)/.dev ## Format, lint, types, imports
 
 bench: $(VENV)/.dev ## Run the benchmarks and write benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.dev ## Random faults from 100 seeds on one stack (SEEDS=how many)
+	DOORBUSTER_SEEDS=$(SEEDS) DOORBUSTER_SEED_SECONDS=10 $(BIN)/python -m pytest --timeout=0 \
+	  tests/integration/test_chaos_random.py
+
+SEEDS ?= 100
 
 lock: $(VENV)/.dev ## Write the lock files again from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group build $(LOCKING) -o requirements.lock

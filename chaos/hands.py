@@ -1,37 +1,48 @@
 """What faults act with: the system under test, the proxy's API, the journal; and how they tell."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, Unpack
 
-from chaos.calls import Call, Stream
+from chaos.calls import Call
 from chaos.probe import proxy_listens
 from chaos.switches import SwitchApi, Switches
+from chaos.toxiproxy import ToxicMembers
 from doorbuster.components import Topology, require_proxy
 from doorbuster.errors import DoorbusterError, FaultStuck
 from doorbuster.journal import JournalEvent
 
 LOOK_EVERY_S = 0.01
 
+Beat = Callable[[], None]
+"""What a fault does at each of its beats, the moments after its begin at which it acts again."""
+
+Acting = Iterator[Beat | None]
+"""What the body of a fault yields: its beat, None for one that has none."""
+
+
+def nobody_to_tell(*_told: object) -> None:
+    """Be the default of whoever is told of something."""
+
 
 class ProxyApi(SwitchApi, Protocol):
     """What faults ask of a client of the Toxiproxy API; removing what is not there is fine."""
 
-    def add_toxic(
-        self,
-        proxy: str,
-        *,
-        name: str,
-        type: str,
-        attributes: Mapping[str, int],
-        stream: Stream = ...,
-    ) -> object:
+    def add_toxic(self, proxy: str, **toxic: Unpack[ToxicMembers]) -> object:
         """Add a toxic to a proxy."""
 
     def remove_toxic(self, proxy: str, name: str) -> None:
         """Remove it."""
+
+    def recreate(self, name: str) -> None:
+        """Delete a proxy and create it as it was, enabled and without toxics."""
+
+    def point(self, name: str, *, upstream: str) -> None:
+        """Let a proxy lead elsewhere."""
 
     def toxics(self, proxy: str) -> Sequence[Mapping[str, Any]]:
         """Return the toxics of a proxy."""
@@ -53,6 +64,11 @@ class Hands:
     Args:
         seed: Decides which requests a provider that misbehaves for a share of them picks.
         switches: Keeps apart the faults that want the same proxy shut.
+        behaviours: Keeps apart the faults that want the provider to misbehave.
+        pledges: The commands that end faults which would outlive us, by the faults' names.
+        on_pledge: Told of all pledges when they change: whoever keeps them should we die.
+        on_call: Told before each call, which may take a while: a database is copied by one.
+        logs: The file that hooks' output goes to.
         listening: Says whether a proxy of the API at a URL takes connections.
         patience_s: How long to look for what a call should have changed.
     """
@@ -62,8 +78,23 @@ class Hands:
     journal: EventLog
     seed: int
     switches: Switches = field(default_factory=Switches)
+    behaviours: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    pledges: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    on_pledge: Callable[[Mapping[str, tuple[str, ...]]], None] = nobody_to_tell
+    on_call: Callable[[], None] = nobody_to_tell
+    logs: Path = Path(os.devnull)
     listening: Callable[[str, str], bool] = proxy_listens
     patience_s: float = 2.0
+
+    def pledge(self, fault: str, command: tuple[str, ...]) -> None:
+        """Have `fault` ended by `command` should we die before we do it."""
+        self.pledges[fault] = command
+        self.on_pledge(self.pledges)
+
+    def redeem(self, fault: str) -> None:
+        """Take the pledge back: the fault has ended."""
+        self.pledges.pop(fault, None)
+        self.on_pledge(self.pledges)
 
     def shut(self, proxy: str, *, fault: str) -> None:
         self.switches.shut(self.api, proxy, by=fault)
@@ -85,6 +116,7 @@ class Hands:
     @contextmanager
     def called(self, call: Call, *, fault: str) -> Iterator[None]:
         """Journal a call before and after it is made: when it took effect lies in between."""
+        self.on_call()
         self.journal.record("call", "point", call.line, fault=fault, before=True)
         try:
             yield

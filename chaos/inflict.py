@@ -3,43 +3,108 @@
 from contextlib import AbstractContextManager
 from typing import assert_never
 
-from chaos.failover import failed_over
-from chaos.hands import Hands
+from chaos.flap import flapping
+from chaos.flush import flushed
+from chaos.hands import Beat, Hands
+from chaos.hooks import hooked
 from chaos.network import broken_connection
-from chaos.processes import killed, paused
+from chaos.postgres.connections import exhausted
+from chaos.postgres.failback import failed_back
+from chaos.postgres.failover import failed_over
+from chaos.postgres.lag import lagging
+from chaos.postgres.lock import locked
+from chaos.postgres.restore import restored
+from chaos.processes.crashing import crash_looping, killed
+from chaos.processes.hogging import hogged
+from chaos.processes.pausing import paused
+from chaos.processes.restarting import restarted, rolling
 from chaos.respond import responding
-from doorbuster.faults import (
-    Down,
-    Failover,
-    Fault,
-    Kill,
-    Latency,
-    Pause,
-    ResetPeer,
-    Respond,
-    Timeout,
-)
+from doorbuster import faults
+from doorbuster.faults import Fault
 
 __all__ = ["Hands", "inflict"]
 
 
-def inflict(fault: Fault, hands: Hands) -> AbstractContextManager[None]:
+def inflict(fault: Fault, hands: Hands) -> AbstractContextManager[Beat | None]:
     """Return what begins `fault` on entry, seen to act, and lifts it on exit, seen to be gone.
 
     The exit lifts it however the body ends. A fault that cannot be lifted raises `FaultStuck`. A
-    failover's exit is its second half, so call it once the detection time is over. Enter and exit
-    in the main thread: what starts processes has to.
+    failover's exit is its second half, so call it once the detection time is over. What is entered
+    is the fault's beat, to be called at each of its `beats_s`; None if it has none. Enter, beat
+    and exit in the main thread: what starts processes has to.
     """
+    acting: AbstractContextManager[Beat | None]
     match fault.kind:
-        case Latency() | Timeout() | ResetPeer() | Down() as kind:
-            return broken_connection(fault, kind, hands)
-        case Kill():
-            return killed(fault, hands)
-        case Pause():
-            return paused(fault, hands)
-        case Failover() as kind:
-            return failed_over(fault, kind, hands)
-        case Respond() as kind:
-            return responding(fault, kind, hands)
+        case faults.Flap():
+            acting = flapping(fault, hands)
+        case (
+            faults.Latency()
+            | faults.Bandwidth()
+            | faults.Timeout()
+            | faults.Blackhole()
+            | faults.ResetPeer()
+            | faults.SlowClose()
+            | faults.Slicer()
+            | faults.LimitData()
+            | faults.Down()
+            | faults.Partition()
+        ) as kind:
+            acting = broken_connection(fault, kind, hands)
+        case faults.Respond() as kind:
+            acting = responding(fault, kind, hands)
+        case faults.Flush():
+            acting = flushed(fault, hands)
+        case faults.Hooks() as kind:
+            acting = hooked(fault, kind, hands)
+        case (
+            faults.Kill()
+            | faults.Pause()
+            | faults.Restart()
+            | faults.Rolling()
+            | faults.CrashLoop()
+            | faults.Hog()
+        ) as kind:
+            acting = of_processes(fault, kind, hands)
         case kind:
+            acting = of_postgres(fault, kind, hands)
+    return acting
+
+
+def of_processes(
+    fault: Fault, kind: faults.ProcessKind, hands: Hands
+) -> AbstractContextManager[Beat | None]:
+    match kind:
+        case faults.Kill():
+            return killed(fault, hands)
+        case faults.Pause():
+            return paused(fault, hands)
+        case faults.Restart():
+            return restarted(fault, kind, hands)
+        case faults.Rolling():
+            return rolling(fault, kind, hands)
+        case faults.CrashLoop():
+            return crash_looping(fault, hands)
+        case faults.Hog():
+            return hogged(fault, kind, hands)
+        case _:
+            assert_never(kind)
+
+
+def of_postgres(
+    fault: Fault, kind: faults.PostgresKind, hands: Hands
+) -> AbstractContextManager[Beat | None]:
+    match kind:
+        case faults.Failover():
+            return failed_over(fault, kind, hands)
+        case faults.Failback():
+            return failed_back(fault, hands)
+        case faults.Lag():
+            return lagging(fault, kind, hands)
+        case faults.Lock():
+            return locked(fault, kind, hands)
+        case faults.Connections():
+            return exhausted(fault, kind, hands)
+        case faults.Restore():
+            return restored(fault, hands)
+        case _:
             assert_never(kind)

@@ -35,5 +35,13 @@ class Switches:
             api.enable(proxy)
         self._wanted_by[proxy] = others
 
+    def forget(self, proxy: str, *, by: str) -> None:
+        """Take it that `proxy` is open as far as `by` is concerned."""
+        self._wanted_by[proxy] = self._wanted_by.get(proxy, set()) - {by}
+
+    def is_wanted(self, proxy: str, *, by: str) -> bool:
+        """Say whether `by` wants `proxy` shut."""
+        return by in self._wanted_by.get(proxy, set())
+
     def is_shut(self, proxy: str) -> bool:
         return bool(self._wanted_by.get(proxy))

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +41,8 @@ class Word(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froze
         proxy_api: A Toxiproxy that the run uses and did not start.
         sweeper: A command that removes what is neither process nor folder of this machine; it
             gets the run's id as its last argument.
+        undo: The commands that end the faults that nothing else would end, by the faults' names;
+            each time all of them.
         lease_s: How long from now until the director is taken to hang.
         done: The run ended in order; there is nothing more to guard.
     """
@@ -48,6 +51,7 @@ class Word(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froze
     journal: str | None = None
     proxy_api: str | None = None
     sweeper: tuple[str, ...] | None = None
+    undo: dict[str, tuple[str, ...]] | None = None
     lease_s: float | None = None
     done: bool = False
 
@@ -60,6 +64,7 @@ class Charge:
         self.journal: str | None = None
         self.proxy_api: str | None = None
         self.sweeper: tuple[str, ...] | None = None
+        self.undo: dict[str, tuple[str, ...]] = {}
         self.done = False
         self._lease_end_s: float | None = None
 
@@ -68,6 +73,7 @@ class Charge:
         self.journal = word.journal or self.journal
         self.proxy_api = word.proxy_api or self.proxy_api
         self.sweeper = word.sweeper or self.sweeper
+        self.undo = self.undo if word.undo is None else word.undo
         self.done = self.done or word.done
         if word.lease_s is not None:
             self._lease_end_s = time.monotonic() + word.lease_s
@@ -105,6 +111,7 @@ def end_run(charge: Charge, reason: str) -> None:
     # Again: a proxy whose traffic has ended lets go of what it would not before.
     left += delete_proxies(charge.proxy_api, charge.run_id)
     left += sweep_elsewhere(charge.sweeper, charge.run_id)
+    left += undo(charge.undo)
     if charge.journal is not None:
         with Journal(Path(charge.journal)) as journal:
             journal.record("failure", "point", "director", message=message(reason, left))
@@ -122,7 +129,7 @@ def delete_proxies(proxy_api: str | None, run_id: str) -> list[str]:
         return []
     # Letters, since another run's id may be this one's and a number.
     own = re.compile(f"doorbuster-{re.escape(run_id)}-[a-z][a-z-]*")
-    api = ToxiproxyApi(proxy_api, timeout_s=PROXY_BOUND_S)
+    api = ToxiproxyApi(proxy_api, PROXY_BOUND_S, owner=f"doorbuster-{run_id}-")
     try:
         for name in api.names():
             if own.fullmatch(name):
@@ -143,20 +150,26 @@ def sweep_elsewhere(sweeper: tuple[str, ...] | None, run_id: str) -> list[str]:
         return []
     left: list[str] = []
     for _ in range(2):
-        try:
-            subprocess.run(
-                (*sweeper, run_id),
-                capture_output=True,
-                check=True,
-                text=True,
-                timeout=SWEEPER_BOUND_S,
-            )
-            left = []
-        except subprocess.CalledProcessError as error:
-            left = [error.stderr.strip()]
-        except (OSError, subprocess.TimeoutExpired) as error:
-            left = [str(error)]
+        problem = run((*sweeper, run_id))
+        left = [problem] if problem else []
     return left
+
+
+def undo(commands: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Run the commands that end faults; return a line for each that could not be ended."""
+    problems = {fault: run(command) for fault, command in commands.items()}
+    return [f"fault {fault!r} ({problem})" for fault, problem in problems.items() if problem]
+
+
+def run(command: tuple[str, ...]) -> str:
+    """Run one command and return what went wrong, "" if nothing did."""
+    try:
+        subprocess.run(command, capture_output=True, check=True, text=True, timeout=SWEEPER_BOUND_S)
+    except subprocess.CalledProcessError as error:
+        return error.stderr.strip() or str(error)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return ""
 
 
 def sweep_until_clean(run_id: str) -> list[str]:

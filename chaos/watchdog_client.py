@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -90,6 +91,10 @@ class Watchdog:
         It gets the run's id as its last argument, and says on stderr what would not go.
         """
         self._say(Word(sweeper=command))
+
+    def use_undo(self, commands: Mapping[str, tuple[str, ...]]) -> None:
+        """Name all commands that end faults which would outlive us, by the faults' names."""
+        self._say(Word(undo=dict(commands)))
 
     def done(self) -> None:
         """Say that the run ended in order, and see the watchdog end."""

@@ -41,18 +41,55 @@ class Component(Protocol):
     def resume(self) -> None:
         """Undo `pause`."""
 
+    def end(self, grace_s: float) -> None:
+        """Ask it to end in good order, as a deployment does; at once if it takes longer."""
+
     def restart(self) -> None:
         """Start it again on the same address after `kill`; it is ready when this returns."""
+
+    def start_hog(self, *, cores: int, bound_s: float) -> None:
+        """Start busy processes beside it, no part of it, that want the processors it runs on.
+
+        They end by themselves after `bound_s`.
+        """
+
+    def hogs(self) -> Sequence[int]:
+        """Return the ids of the busy processes that are alive."""
+
+    def end_hog(self) -> None:
+        """End them."""
+
+
+class DatabaseFiles(Protocol):
+    """The files of one Postgres server, which can be replaced as a whole."""
+
+    def follow(self) -> None:
+        """End it, and start it as a standby: a copy of the other one, whose log it follows.
+
+        It follows through the `replication` proxy, which has to lead to the other one.
+        """
+
+    def back_up(self) -> None:
+        """Take a base backup of it while it runs."""
+
+    def restore(self) -> None:
+        """End it, and start it as it was when it was backed up."""
 
 
 @dataclass(frozen=True)
 class DatabaseNode:
-    """One Postgres server: its component, and how to reach it with and without the proxy."""
+    """One Postgres server: its component, and how to reach it with and without the proxy.
+
+    `upstream` is where the `replication` proxy has to lead when this one is primary; `files` is
+    None on a stack that cannot replace them.
+    """
 
     component: Component
     direct_dsn: str
     proxied_dsn: str
     proxy: str
+    upstream: str = ""
+    files: DatabaseFiles | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +113,12 @@ class Topology:
     """Past the proxy: for the final read, which no fault may disturb."""
     provider_direct_url: str
     ops_token: str
+    synchronous: bool = False
+    """Whether commits wait for the standby."""
     redis_direct_url: str | None = None
     """Past the proxy; None where the shop needs no Redis."""
+    via: str | None = None
+    """`IP:PORT` that shoppers connect to instead of looking the shop's name up."""
 
 
 def proxy_is_gone(topology: Topology) -> bool:

@@ -51,13 +51,13 @@ def baseline_gate(
 
 def _generator_reasons(generator: Sequence[GeneratorSecond]) -> list[str]:
     measured = [row for row in generator if row.second >= 0]
-    started, late = sum(r.started for r in measured), sum(r.late for r in measured)
     missed = sum(r.missed for r in measured)
-    reasons = []
-    if missed:
-        reasons.append(f"the generator missed {missed} arrivals")
-    if late > MAX_LATE * started:
-        reasons.append(f"the generator started {late} of {started} arrivals late")
+    reasons = [f"the generator missed {missed} arrivals"] if missed else []
+    for worker in sorted({row.worker for row in measured}):
+        own = [row for row in measured if row.worker == worker]
+        started, late = sum(r.started for r in own), sum(r.late for r in own)
+        if late > MAX_LATE * started:
+            reasons.append(f"the generator started {late} of {started} arrivals late")
     return reasons
 
 

@@ -25,11 +25,15 @@ Kind = Literal[
     "step",
     "call",
     "gate",
+    "worker",
     "stop",
     "note",
     "act",
     "failure",
 ]
+NO_FAULT_STANDS = "no fault stands"
+"""The name of the event that says that somebody looked for faults and found none."""
+
 Edge = Literal["begin", "end", "active", "lifted", "point"]
 
 
@@ -39,7 +43,8 @@ class JournalEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     Args:
         kind: `stage` is a part of the run (stack, traffic, heal, quiesce, final read, clean-up),
             `step` a stage within a fault (`detail.fault` names it), `call` one call to the
-            proxy's API, `note` and `act` what people saw and did (`detail.who`), `failure` a
+            proxy's API, `worker` what happened to a process of the generator (`joined`, `refused`,
+            `clock`, `lost`), `note` and `act` what people saw and did (`detail.who`), `failure` a
             failure of the harness itself.
         monotonic_s: CLOCK_MONOTONIC of the director's machine, shared by all its processes.
     """

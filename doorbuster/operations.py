@@ -13,7 +13,10 @@ Outcome = Literal["ok", "fail", "info"]
 EFFECTS: Final = ("reserve", "pay", "cancel")
 """Operations that change the shop; their invocation is written before the first byte leaves."""
 
-READS: Final = ("view", "stock", "status")
+REQUEST: Final = "request"
+"""Any request of a plain Locust file, of which nobody knows what it means."""
+
+READS: Final = ("view", "stock", "status", REQUEST)
 """Operations without effect; only their counts, latencies and answers are kept."""
 
 OPERATIONS: Final = (*READS, *EFFECTS)

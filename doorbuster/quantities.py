@@ -1,4 +1,4 @@
-"""Quantities as people write them in a plan: `10s`, `150/s`, `3%`, `"99.00"`, `rush+4s`."""
+"""Quantities as people write them in a plan: `10s`, `150/s`, `3%`, `64KB`, `"99.00"`."""
 
 import re
 from decimal import Decimal
@@ -10,6 +10,9 @@ _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS: Final = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 _RATE: Final = re.compile(r"(\d+(?:\.\d+)?)/(s|m)")
 _SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)%")
+_BYTES: Final = re.compile(r"(\d+)(B|KB|MB)")
+_UNITS: Final = {"B": 1, "KB": 1000, "MB": 1000_000}
+_BYTE_RATE: Final = re.compile(r"(\d+)KB/s")
 _MONEY: Final = re.compile(r"(\d{1,12})\.(\d\d)")
 
 
@@ -37,6 +40,22 @@ def share(text: object) -> float:
     return float(Decimal(match[1]) / 100)
 
 
+def bytes_count(text: object) -> int:
+    """Return the bytes that a text such as `200B`, `64KB` or `1MB` means."""
+    match = _BYTES.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ValueError("expected an amount of data such as 200B, 64KB or 1MB")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def kilobytes_per_s(text: object) -> int:
+    """Return the kilobytes per second that a text such as `64KB/s` means; Toxiproxy's unit."""
+    match = _BYTE_RATE.fullmatch(text) if isinstance(text, str) else None
+    if not match or not int(match[1]):
+        raise ValueError("expected whole kilobytes per second, at least one, such as 64KB/s")
+    return int(match[1])
+
+
 def money_minor(text: object) -> int:
     """Return the minor units (cents) that a decimal text such as `"99.00"` means."""
     match = _MONEY.fullmatch(text) if isinstance(text, str) else None
@@ -57,6 +76,14 @@ def rate_text(per_s: float) -> str:
 
 def share_text(fraction: float) -> str:
     return f"{_plain(_exact(fraction) * 100)}%"
+
+
+def bytes_text(count: int) -> str:
+    return f"{count}B"
+
+
+def byte_rate_text(kilobytes_per_s: int) -> str:
+    return f"{kilobytes_per_s}KB/s"
 
 
 def money_text(minor: int) -> str:
@@ -94,6 +121,19 @@ Share = Annotated[
     float, BeforeValidator(share), PlainSerializer(share_text), _text(_SHARE.pattern, "3%")
 ]
 """A fraction from 0 to 1, written `3%`."""
+
+Bytes = Annotated[
+    int, BeforeValidator(bytes_count), PlainSerializer(bytes_text), _text(_BYTES.pattern, "64KB")
+]
+"""Bytes, written `200B`, `64KB` (64,000) or `1MB`."""
+
+ByteRate = Annotated[
+    int,
+    BeforeValidator(kilobytes_per_s),
+    PlainSerializer(byte_rate_text),
+    _text(_BYTE_RATE.pattern, "64KB/s"),
+]
+"""Kilobytes (1,000 bytes) per second, written `64KB/s`."""
 
 Money = Annotated[
     int, BeforeValidator(money_minor), PlainSerializer(money_text), _text(_MONEY.pattern, "99.00")

@@ -19,10 +19,10 @@ from typing import Final, Protocol
 
 from doorbuster.clock import Clock
 from doorbuster.components import Topology
-from doorbuster.errors import DoorbusterError
+from doorbuster.errors import DoorbusterError, FaultStuck
 from doorbuster.faults import Fault
 from doorbuster.gate import Gate
-from doorbuster.journal import Journal
+from doorbuster.journal import NO_FAULT_STANDS, Journal
 from doorbuster.plan import Plan
 from doorbuster.timeline import Event, timeline
 
@@ -33,8 +33,15 @@ QUIESCE_MARGIN_S: Final = 12.0
 """Beyond the hold: the longest that resolving a payment takes, sweeps and reconciliation."""
 
 
+Beat = Callable[[], None]
+"""What a fault does at the moments at which it acts again."""
+
+
 class RunEnded(Exception):
-    """The timeline ends before its time: by hand, by a stop condition, or at the gate."""
+    """The timeline ends before its time: by a person, a condition, the gate, a lost worker.
+
+    Whoever raises it has written down why.
+    """
 
 
 class Stopped(RunEnded):
@@ -52,7 +59,7 @@ class Traffic(Protocol):
         """Let the arrivals come, on this clock."""
 
     def check(self) -> None:
-        """Raise if the generator ended before its time."""
+        """Raise if the generator ended before its time; `RunEnded` if somebody killed it."""
 
     def finish(self, *, now: bool) -> None:
         """Wait until sessions in flight have ended and all is written; with `now`, stop first."""
@@ -85,7 +92,9 @@ class Parts:
         stack: Brings the system under test up and ends it.
         traffic: Starts the generator against it, ready to begin.
         shop: The shop's back office.
-        inflict: A fault as a context: on when entered, seen to be gone when left.
+        inflict: A fault as a context: on when entered, seen to be gone when left. What is entered
+            is called at each of the fault's beats.
+        standing: Looks for faults that stand; one line for each.
         sample: Takes one-second samples of the system while the context is open.
         tick: Called several times a second with the present moment; raises to end the run.
         gate: Judges the baseline.
@@ -94,7 +103,8 @@ class Parts:
     stack: Callable[[], AbstractContextManager[Topology]]
     traffic: Callable[[Topology], AbstractContextManager[Traffic]]
     shop: Callable[[Topology], AbstractContextManager[Shop]]
-    inflict: Callable[[Fault, Topology], AbstractContextManager[None]]
+    inflict: Callable[[Fault, Topology], AbstractContextManager[Beat | None]]
+    standing: Callable[[Topology], Sequence[str]]
     sample: Callable[[Topology, Clock], AbstractContextManager[None]]
     tick: Callable[[Clock | None], None]
     gate: Callable[[], Gate]
@@ -120,10 +130,17 @@ class Rehearsal:
 
     def drive(self, topology: Topology, shop: Shop) -> bool:
         """Send the traffic and act out the timeline; return whether to hurry from here on."""
-        with (
-            self.journal.span("stage", "traffic"),
-            self.parts.traffic(topology) as traffic,
-        ):
+        self._require_clean(topology, "before the first fault")
+        with self.journal.span("stage", "traffic"):
+            try:
+                ended = self._send(topology, shop)
+            except Stopped as early:  # while the generator got ready
+                ended = self._ended(early)
+        self._require_clean(topology, "after the last fault")
+        return isinstance(ended, Stopped) and ended.by_hand
+
+    def _send(self, topology: Topology, shop: Shop) -> RunEnded | None:
+        with self.parts.traffic(topology) as traffic:
             clock = Clock(time.monotonic() + LEAD_S + self.plan.traffic.warmup)
             zero_s = clock.zero_monotonic_s
             self.journal.record("clock", "point", "zero", zero_monotonic_s=zero_s)
@@ -132,7 +149,13 @@ class Rehearsal:
                 traffic.begin(clock)
                 ended = self._timeline(topology, traffic, clock)
                 traffic.finish(now=ended is not None)
-        return isinstance(ended, Stopped) and ended.by_hand
+        return ended
+
+    def _require_clean(self, topology: Topology, when: str) -> None:
+        """Insist that no fault stands: what is measured and read must be the shop as it is."""
+        if left := self.parts.standing(topology):
+            raise FaultStuck(f"{when} there is still something of one: {'; '.join(left)}")
+        self.journal.record("stage", "point", NO_FAULT_STANDS, when=when)
 
     def _timeline(self, topology: Topology, traffic: Traffic, clock: Clock) -> RunEnded | None:
         """Act out the timeline to its end; return what ended it early, if something did."""
@@ -143,7 +166,7 @@ class Rehearsal:
                 traffic.check()
                 time.sleep(min(left_s, 0.1))
 
-        def act(event: Event) -> AbstractContextManager[None]:
+        def act(event: Event) -> AbstractContextManager[Beat | None]:
             if event.fault is None:
                 return self.journal.span("phase", event.name)
             inflicted = self.parts.inflict(event.fault, topology)
@@ -152,10 +175,14 @@ class Rehearsal:
         try:
             act_out(timeline(self.plan), act=act, wait_until=wait_until, gate=self._gate)
         except RunEnded as early:
-            if isinstance(early, Stopped):
-                self.journal.record("stop", "point", str(early), by_hand=early.by_hand)
-            return early
+            return self._ended(early)
         return None
+
+    def _ended(self, early: RunEnded) -> RunEnded:
+        """Write down what ended the run early, unless the journal has it already."""
+        if isinstance(early, Stopped):
+            self.journal.record("stop", "point", str(early), by_hand=early.by_hand)
+        return early
 
     def _gate(self) -> None:
         found = self.parts.gate()
@@ -177,7 +204,7 @@ class Rehearsal:
         """
         with self.journal.span("stage", "quiesce"):
             began_s = time.monotonic()
-            patience_s = 0.0 if hurry else self.plan.storefront.hold + QUIESCE_MARGIN_S
+            patience_s = 0.0 if hurry else self.plan.rest_s + QUIESCE_MARGIN_S
             quiet = shop.is_quiet()
             try:
                 while not quiet and time.monotonic() < began_s + patience_s:
@@ -201,7 +228,7 @@ class Rehearsal:
 def act_out(
     events: Sequence[Event],
     *,
-    act: Callable[[Event], AbstractContextManager[None]],
+    act: Callable[[Event], AbstractContextManager[Beat | None]],
     wait_until: Callable[[float], None],
     gate: Callable[[], None],
 ) -> None:
@@ -209,19 +236,23 @@ def act_out(
 
     Args:
         events: In the order in which they happen.
-        act: What is on while a phase or fault lasts.
+        act: What is on while a phase or fault lasts; entered, it gives the fault's beat.
         wait_until: Returns at a moment of the run's clock, or raises to end the run.
         gate: Returns if the baseline was steady, or raises to end the run.
     """
     with ExitStack() as held:
         open_: dict[tuple[str, str], ExitStack] = {}
+        beats: dict[str, Beat | None] = {}
         for event in events:
             wait_until(event.at_s)
             if event.kind == "gate":
                 gate()
+            elif event.kind == "beat":
+                if beat := beats[event.name]:
+                    beat()
             elif event.begins:
                 own = held.enter_context(ExitStack())
-                own.enter_context(act(event))
+                beats[event.name] = own.enter_context(act(event))
                 open_[event.kind, event.name] = own
             else:
                 open_.pop((event.kind, event.name)).close()
@@ -229,15 +260,15 @@ def act_out(
 
 @contextmanager
 def _fault_span(
-    journal: Journal, fault: Fault, inflicted: AbstractContextManager[None]
-) -> Iterator[None]:
+    journal: Journal, fault: Fault, inflicted: AbstractContextManager[Beat | None]
+) -> Iterator[Beat | None]:
     """Stamp a fault before and after each of its ends, so that no figure starts too late."""
     journal.record("fault", "begin", fault.name, on=fault.on, kind=fault.word)
     with ExitStack() as held:
-        held.enter_context(inflicted)
+        beat = held.enter_context(inflicted)
         journal.record("fault", "active", fault.name)
         try:
-            yield
+            yield beat
         finally:
             journal.record("fault", "end", fault.name)
             held.close()

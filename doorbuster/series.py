@@ -31,7 +31,8 @@ class GeneratorSecond(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `offered` arrivals were due in it, `started` of those began, `missed` could not; `late` of the
     started began later than the plan's `max_lateness`. The rest are gauges at the end of the
-    second: sessions in flight, and the share of a core it used.
+    second: sessions in flight, and the share of a core it used. `worker` is the number of the
+    generator process, which its files carry.
     """
 
     second: int
@@ -41,6 +42,7 @@ class GeneratorSecond(msgspec.Struct, frozen=True, omit_defaults=True):
     late: int = 0
     in_flight: int = 0
     cpu_share: float = 0.0
+    worker: int = 0
 
 
 class StockSecond(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from doorbuster.faults import Fault
 from doorbuster.plan import Plan
 
-Kind = Literal["phase", "fault", "gate"]
+Kind = Literal["phase", "fault", "gate", "beat"]
 
 _ORDER: Final = {
     ("fault", False): 0,
@@ -15,6 +15,7 @@ _ORDER: Final = {
     ("gate", True): 2,
     ("phase", True): 3,
     ("fault", True): 4,
+    ("beat", True): 5,
 }
 """At one moment what ends goes before what begins, and the gate before what it guards."""
 
@@ -23,7 +24,8 @@ _ORDER: Final = {
 class Event:
     """One moment of the timeline: something begins or ends.
 
-    The gate is a moment only: what follows it happens if the baseline was steady.
+    The gate is a moment only: what follows it happens if the baseline was steady. So is a beat,
+    at which a fault that is on acts again.
     """
 
     at_s: float
@@ -31,6 +33,8 @@ class Event:
     begins: bool
     name: str
     fault: Fault | None = None
+    beat: int = 0
+    """Which of its fault's beats it is, from 1."""
 
 
 def timeline(plan: Plan) -> list[Event]:
@@ -47,6 +51,12 @@ def _events(plan: Plan) -> Iterator[Event]:
         yield Event(ends_s, "phase", False, phase.phase)
     yield Event(plan.baseline_s, "gate", True, "baseline")
     for fault in plan.faults:
-        begins_s, ends_s = plan.fault_span_s(fault)
-        yield Event(begins_s, "fault", True, fault.name, fault)
-        yield Event(ends_s, "fault", False, fault.name, fault)
+        yield from fault_events(fault, plan.fault_span_s(fault)[0])
+
+
+def fault_events(fault: Fault, begins_s: float) -> Iterator[Event]:
+    """Return the begin of a fault, its beats and its end."""
+    yield Event(begins_s, "fault", True, fault.name, fault)
+    for beat, after_s in enumerate(fault.beats_s, 1):
+        yield Event(begins_s + after_s, "beat", True, fault.name, fault, beat)
+    yield Event(begins_s + fault.lifted_after_s, "fault", False, fault.name, fault)

@@ -35,6 +35,7 @@ def run_reasons(timeline: Timeline) -> list[Reason]:
     elif not timeline.clean and not timeline.failures:
         found.append(Reason(4, "nobody saw that nothing was left behind: the director died"))
     found += [Reason(5, _stop(name)) for name in timeline.stops]
+    found += [Reason(3, message) for message in timeline.lost_workers]
     if timeline.gate is None:
         found.append(Reason(3, "the baseline gate was never reached"))
     elif not timeline.gate.passed:

@@ -6,17 +6,13 @@ Exit codes: 0 the traffic is over (or never began), 4 a part of the generator it
 import signal
 import sys
 import traceback
-from typing import TypeVar
 
 import gevent
-import msgspec
 
 from doorbuster.errors import DoorbusterError
 from scenarios.driver import fire_request, run_in_locust
-from scenarios.order import StartSignal, TrafficOrder
+from scenarios.order import StartSignal, TrafficOrder, decoded
 from scenarios.traffic import Traffic
-
-Message = TypeVar("Message", TrafficOrder, StartSignal)
 
 
 def main() -> int:
@@ -38,22 +34,15 @@ def serve() -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     if not (line := sys.stdin.buffer.readline()):
         return 0
-    traffic = Traffic(_decode(line, TrafficOrder), fire_request)
+    traffic = Traffic(decoded(line, TrafficOrder), fire_request)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     if not (line := sys.stdin.buffer.readline()):
         return 0
-    run = traffic.prepare(_decode(line, StartSignal).zero_monotonic_s)
+    run = traffic.prepare(decoded(line, StartSignal).zero_monotonic_s)
     gevent.signal_handler(signal.SIGTERM, traffic.stop)
     run_in_locust(run)
     return 0
-
-
-def _decode(line: bytes, kind: type[Message]) -> Message:
-    try:
-        return msgspec.json.decode(line, type=kind)
-    except msgspec.MsgspecError as error:
-        raise DoorbusterError(f"expected a {kind.__name__} on standard input: {error}") from error
 
 
 if __name__ == "__main__":

@@ -3,17 +3,20 @@
 Rows are additive: what became known since the last flush is written, whatever second it is about.
 """
 
-import math
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from msgspec.structs import replace
 
 from doorbuster.operations import REFUSALS
 from doorbuster.series import GeneratorSecond, OperationSecond
-from scenarios.step import Result, Step
+from scenarios.step import Result
 
 _FIELDS: Final = ("due", "ok", "refused", "fail", "info", "served", "good")
+
+Ending = Literal["ok", "refused", "fail", "info"]
+
+_SERVED: Final = ("ok", "refused")
 
 
 class OperationCounts:
@@ -23,17 +26,17 @@ class OperationCounts:
         self._good_within_s = good_within_s
         self._seconds: dict[tuple[int, str], dict[str, int]] = {}
 
-    def count(self, step: Step, result: Result) -> None:
+    def count(self, second: int, op: str, ending: Ending, intended_s: float) -> None:
         """Count one operation; a refusal within the limit is served, only an ok is good."""
-        row = self._seconds.get(second := (math.floor(step.due_s), step.op))
+        row = self._seconds.get((second, op))
         if row is None:
-            row = self._seconds[second] = dict.fromkeys(_FIELDS, 0)
+            row = self._seconds[second, op] = dict.fromkeys(_FIELDS, 0)
         row["due"] += 1
-        refused = is_refused(result)
-        row["refused" if refused else result.outcome] += 1
-        in_time = result.ended_s - step.due_s <= self._good_within_s[step.op]
-        row["served"] += in_time and (refused or result.outcome == "ok")
-        row["good"] += in_time and result.outcome == "ok"
+        row[ending] += 1
+        if ending in _SERVED and intended_s <= self._good_within_s[op]:
+            row["served"] += 1
+            if ending == "ok":
+                row["good"] += 1
 
     def flush(self) -> Iterator[OperationSecond]:
         """Yield what is new since the last flush, oldest second first."""
@@ -50,22 +53,26 @@ def is_refused(result: Result) -> bool:
 class GeneratorCounts:
     """Arrivals since the last flush, by the second they were due in."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, worker: int = 0) -> None:
+        self._worker = worker
         self._seconds: dict[int, list[int]] = {}
 
-    def started(self, due_s: float) -> None:
-        self._row(due_s)[0] += 1
+    def started(self, second: int) -> None:
+        self._row(second)[0] += 1
 
-    def missed(self, due_s: float) -> None:
-        self._row(due_s)[1] += 1
+    def missed(self, second: int) -> None:
+        self._row(second)[1] += 1
 
     def flush(self, second: int, *, in_flight: int, cpu_share: float) -> Iterator[GeneratorSecond]:
         """Yield a row for `second`, with the gauges at its end, and one for each earlier second."""
         new, self._seconds = self._seconds, {}
         new.setdefault(second, [0, 0])
         for at, (started, missed) in sorted(new.items()):
-            row = GeneratorSecond(at, started + missed, started, missed)
+            row = GeneratorSecond(at, started + missed, started, missed, worker=self._worker)
             yield replace(row, in_flight=in_flight, cpu_share=cpu_share) if at == second else row
 
-    def _row(self, due_s: float) -> list[int]:
-        return self._seconds.setdefault(math.floor(due_s), [0, 0])
+    def _row(self, second: int) -> list[int]:
+        row = self._seconds.get(second)
+        if row is None:
+            row = self._seconds[second] = [0, 0]
+        return row

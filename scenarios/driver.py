@@ -18,12 +18,15 @@ from locust.exception import StopUser
 
 from doorbuster.errors import DoorbusterError
 from doorbuster.operations import REFUSALS
+from scenarios.locust_stats import BatchedStats
 from scenarios.outcome import Answer, Judgement, Reply
 from scenarios.step import Step
 
 logger = logging.getLogger(__name__)
 
 STARTS_WITHIN_S: Final = 10.0
+
+_UNWELL: Final = ("fail", "info")
 
 
 class RequestFailed(Exception):
@@ -65,29 +68,48 @@ def run_in_locust(work: Callable[[], None]) -> None:
     traffic = gevent.Greenlet(begin)
     driver = type("Driver", (Driver,), {"traffic": traffic})
     environment = Environment(user_classes=[driver], events=locust.events)
+    environment.stats = stats = BatchedStats()
     runner = environment.create_local_runner()
     runner.start(1, spawn_rate=1)
     if not started.wait(STARTS_WITHIN_S):
         raise DoorbusterError(f"Locust did not start its user within {STARTS_WITHIN_S:g} s")
+    counting = gevent.spawn(_count, stats)
     traffic.get()
+    counting.kill()
+    for _ in stats.flush():
+        gevent.sleep(0)
     runner.quit()
+    require_sound_listeners()
+
+
+def require_sound_listeners() -> None:
+    """Insist that no plug-in failed, which Locust only logs."""
     if locust.log.unhandled_greenlet_exception:
         raise DoorbusterError("a listener of Locust's events failed; its log line says how")
+
+
+def _count(stats: BatchedStats) -> None:
+    """Keep Locust's statistics up to date, a little at a time."""
+    while True:
+        gevent.sleep(1.0)
+        for _ in stats.flush():
+            gevent.sleep(0)
 
 
 def fire_request(
     step: Step, method: str, reply: Reply, judgement: Judgement, began_s: float
 ) -> None:
     """Tell Locust's listeners about one HTTP request; a correct refusal is a success to them."""
-    failed = judgement.outcome in ("fail", "info") and judgement.reason not in REFUSALS
+    failed = judgement.outcome in _UNWELL and judgement.reason not in REFUSALS
+    took_s = reply.ended_s - began_s
     locust.events.request.fire(  # type: ignore[no-untyped-call]
         request_type=method,
         name=step.op,
-        response_time=(reply.ended_s - began_s) * 1000,
-        response_length=len(reply.body) if isinstance(reply, Answer) else 0,
+        response_time=took_s * 1000,
+        response_length=len(reply.body) if type(reply) is Answer else 0,
         exception=RequestFailed(judgement.reason) if failed else None,
         context={"arrival": step.arrival, "persona": step.persona, "client_ref": step.client_ref},
         response=None,
-        start_time=time.time() - (reply.ended_s - began_s),
+        start_time=time.time() - took_s,
         url=None,
     )

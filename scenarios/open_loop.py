@@ -3,8 +3,8 @@
 import gc
 import math
 import time
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 import gevent
 from gevent.event import Event
@@ -15,6 +15,7 @@ from scenarios.recording import Recording
 
 ARRIVALS_PER_TURN: Final = 8
 STOP_DRAIN_S: Final = 3.0
+DRAINED_EVERY_S: Final = 0.05
 
 
 class RunClock:
@@ -36,25 +37,32 @@ class RunClock:
 class OpenLoop:
     """Starts each arrival's session at its due time and keeps the books once a second.
 
-    An exception in a session, a writer or a helper greenlet ends the loop and is raised by `run`:
-    traffic that lost a part of itself measures nothing.
+    Arrivals begin in a callback of gevent's loop, in greenlets that were used before: making one
+    costs more than a small request. An exception in a session, a writer or a helper greenlet ends
+    the loop and is raised by `run`: traffic that lost a part of itself measures nothing.
     """
 
     def __init__(
         self,
-        arrivals: Sequence[Arrival],
+        arrivals: Iterable[Arrival],
         visit: Callable[[Arrival], None],
         *,
         clock: RunClock,
         recording: Recording,
         max_in_flight: int,
     ) -> None:
-        self._arrivals = arrivals
         self._visit = visit
         self._clock = clock
         self._recording = recording
         self._max_in_flight = max_in_flight
-        self._sessions = Group()
+        self._to_come = iter(arrivals)
+        self._next = next(self._to_come, None)
+        self._hub = gevent.get_hub()
+        self._in_flight = 0
+        self._idle: list[gevent.Greenlet] = []
+        self._workers = Group()
+        self._timer: Any = None
+        self._paced = Event()
         self._stopping = Event()
         self._over = Event()
         self._failure: BaseException | None = None
@@ -64,6 +72,7 @@ class OpenLoop:
         """Let no more sessions begin and give those in flight a moment to end."""
         self._stopped_s = self._clock.now_s()
         self._stopping.set()
+        self._paced.set()
 
     def run(self, *, ends_s: float, drain_s: float, settles_s: float) -> None:
         """Run until `ends_s`, then wait up to `drain_s` for the sessions in flight.
@@ -78,10 +87,13 @@ class OpenLoop:
         gc.freeze()
         gc.disable()  # a full collection stops the loop; `_keep_books` does small ones
         try:
-            self._pace(ends_s)
+            self._start_due()
+            self._paced.wait()
+            self._stopping.wait(max(0.0, ends_s - self._clock.now_s()))
             self._drain(drain_s)
         finally:
-            self._sessions.kill()
+            self._paced.set()
+            self._workers.kill()
             gc.enable()
             self._over.set()
             scribe.join()
@@ -97,34 +109,57 @@ class OpenLoop:
     def _fail(self, greenlet: gevent.Greenlet) -> None:
         self._failure = self._failure or greenlet.exception
         self._stopping.set()
+        self._paced.set()
 
-    def _pace(self, ends_s: float) -> None:
-        for number, arrival in enumerate(self._arrivals):
+    def _start_due(self) -> None:
+        """Start what is due and come back for the next, in a callback of gevent's loop.
+
+        Only some at a time, so that what is under way is not kept waiting by a crowd.
+        """
+        wait_s = 0.0
+        for _ in range(ARRIVALS_PER_TURN):
+            arrival = self._next
+            if arrival is None or self._paced.is_set():
+                self._paced.set()
+                return
             wait_s = arrival.due_s - self._clock.now_s()
             if wait_s > 0:
-                self._stopping.wait(wait_s)
-            elif number % ARRIVALS_PER_TURN == 0:
-                gevent.sleep(0)
-            if self._stopping.is_set():
-                return
-            if len(self._sessions) >= self._max_in_flight:
-                self._recording.missed(arrival.due_s)
-            else:
-                self._sessions.add(self.spawn(self._begin, arrival))
-        self._stopping.wait(max(0.0, ends_s - self._clock.now_s()))
+                break
+            self._next = next(self._to_come, None)
+            self._start(arrival)
+        self._timer = self._hub.loop.timer(max(0.0, wait_s))
+        self._timer.start(self._start_due, update=True)
 
-    def _begin(self, arrival: Arrival) -> None:
-        self._recording.started(arrival.due_s, self._clock.now_s())
-        self._visit(arrival)
+    def _start(self, arrival: Arrival) -> None:
+        if self._in_flight >= self._max_in_flight:
+            self._recording.missed(arrival.due_s)
+            return
+        self._in_flight += 1
+        if self._idle:
+            self._idle.pop().switch(arrival)
+        else:
+            self._workers.add(self.spawn(self._work, arrival))
+
+    def _work(self, arrival: Arrival) -> None:
+        """Carry out one session after the other."""
+        me = gevent.getcurrent()
+        while True:
+            self._recording.started(arrival.due_s, self._clock.now_s())
+            try:
+                self._visit(arrival)
+            finally:
+                self._in_flight -= 1
+            self._idle.append(me)
+            arrival = self._hub.switch()
 
     def _drain(self, drain_s: float) -> None:
         """Wait for the sessions in flight; whoever is left is ended by `run`."""
         last_s = self._clock.now_s() + drain_s
-        while self._sessions and self._failure is None:
+        while self._in_flight and self._failure is None:
             stopped_s = math.inf if self._stopped_s is None else self._stopped_s
             if self._clock.now_s() > min(last_s, stopped_s + STOP_DRAIN_S):
                 return
-            self._sessions.join(timeout=0.1)
+            gevent.sleep(DRAINED_EVERY_S)
 
     def _keep_books(self, settles_s: float) -> None:
         second, busy_s = math.floor(self._clock.now_s()), time.process_time()
@@ -136,7 +171,7 @@ class OpenLoop:
             cpu_share = (now_busy_s - busy_s) / max(now_s - begun_s, 1e-3)
             busy_s = now_busy_s
             self._recording.flush_second(
-                second, in_flight=len(self._sessions), cpu_share=round(cpu_share, 4)
+                second, in_flight=self._in_flight, cpu_share=round(cpu_share, 4)
             )
             before_s = math.inf if over else second - settles_s
             for _ in self._recording.flush_latencies(before_s=before_s):

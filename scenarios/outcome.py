@@ -1,30 +1,51 @@
 """The one place where what came back, or did not, becomes ok, fail or info."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 from doorbuster.operations import Attempt, Outcome
 
-Cause = Literal["refused", "unreachable", "timeout", "reset", "eof", "malformed", "too_large"]
-"""Why there is no answer. `refused` and `unreachable` come only from connecting."""
+Cause = Literal[
+    "refused",
+    "unreachable",
+    "untrusted",
+    "timeout",
+    "reset",
+    "eof",
+    "malformed",
+    "too_large",
+    "redirect_refused",
+]
+"""Why there is no answer. `refused`, `unreachable` and `untrusted` come only from connecting."""
+
+_UNSENT: Final[dict[Cause, str]] = {"refused": "refused_connection", "untrusted": "untrusted"}
 
 INFO_NOT_FINAL: Final = "pending"
 INFO_STOPPED: Final = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole HTTP response. Times are seconds on the run's clock."""
+class Answer(msgspec.Struct, frozen=True):
+    """A whole HTTP response, its body decoded. Times are seconds on the run's clock."""
 
     status: int
     body: bytes
     sent_s: float
     ended_s: float
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+    def header(self, name: str) -> str | None:
+        """Return the first header called `name`, in whatever case; None if there is none."""
+        return next(iter(self.header_values(name)), None)
+
+    def header_values(self, name: str) -> list[str]:
+        """Return all headers called `name`, such as the several Set-Cookie of one response."""
+        wanted = name.lower().encode("ascii")
+        return [value.decode("latin-1") for key, value in self.headers if key.lower() == wanted]
 
 
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
+class NoAnswer(msgspec.Struct, frozen=True):
     """No whole response came; `sent_s` is None when no byte of the request left."""
 
     cause: Cause
@@ -35,8 +56,7 @@ class NoAnswer:
 Reply = Answer | NoAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class Extracted:
+class Extracted(msgspec.Struct, frozen=True):
     """What an answer said, in our words; money in integer minor units."""
 
     order_id: str | None = None
@@ -50,14 +70,14 @@ class Extracted:
 NOTHING: Final = Extracted()
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """What one reply means; `pending` has to be asked after until it is final.
 
-    `retry` says that trying again under the same key can help.
+    `next` is no outcome yet: the operation's next request goes on. `retry` says that trying again
+    under the same key can help.
     """
 
-    outcome: Outcome | Literal["pending"]
+    outcome: Outcome | Literal["pending", "next"]
     reason: str | None = None
     retry: bool = False
     extracted: Extracted = NOTHING
@@ -70,7 +90,7 @@ def judge_silence(silence: NoAnswer) -> Judgement:
     `info`, and so is the end of a kept-alive connection before the first byte of an answer.
     """
     if silence.sent_s is None:
-        reason = "refused_connection" if silence.cause == "refused" else "not_connected"
+        reason = _UNSENT.get(silence.cause, "not_connected")
         return Judgement("fail", reason, retry=True)
     return Judgement("info", silence.cause, retry=True)
 

@@ -1,10 +1,13 @@
 """Everything a traffic process writes into the run directory, as it happens."""
 
 from collections.abc import Iterator
+from math import floor
+from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from doorbuster.operations import OPERATIONS, OperationEvent
+from doorbuster.operations import OPERATIONS, REQUEST, OperationEvent
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
 from scenarios import latency
@@ -12,6 +15,8 @@ from scenarios.appending import AppendedFile
 from scenarios.counts import GeneratorCounts, OperationCounts, is_refused
 from scenarios.latency import LATENESS, Latencies
 from scenarios.step import Result, Step
+
+_TAGS: Final = {op: (f"{op}.intended", f"{op}.service") for op in OPERATIONS}
 
 
 class Recording:
@@ -22,23 +27,26 @@ class Recording:
     ) -> None:
         self._encode = msgspec.json.Encoder().encode
         self._timeout_s = plan.traffic.timeout
-        self._operations = AppendedFile(run.operations / f"traffic-{index}.ndjson")
-        self._operation_seconds = AppendedFile(run.series / f"operations-{index}.ndjson")
-        self._generator_seconds = AppendedFile(run.series / f"generator-{index}.ndjson")
-        self._latency_log = AppendedFile(run.latency / f"{index}.hlog")
+        (
+            self._operations,
+            self._operation_seconds,
+            self._generator_seconds,
+            self._latency_log,
+        ) = map(AppendedFile, files_of(run, index))
         self._latency_log.append(latency.header(started_epoch_s))
         self._counts = OperationCounts(_limits(plan))
-        self._arrivals = GeneratorCounts()
+        self._arrivals = GeneratorCounts(worker=index)
         self._latencies = Latencies()
 
     def started(self, due_s: float, now_s: float) -> None:
         """Count an arrival that began, and how late it was."""
-        self._arrivals.started(due_s)
-        self._latencies.add(due_s, LATENESS, max(0.0, now_s - due_s))
+        second = floor(due_s)
+        self._arrivals.started(second)
+        self._latencies.add(second, LATENESS, max(0.0, now_s - due_s))
 
     def missed(self, due_s: float) -> None:
         """Count an arrival that could not begin."""
-        self._arrivals.missed(due_s)
+        self._arrivals.missed(floor(due_s))
 
     def invoked(self, step: Step, at_s: float) -> None:
         """Write down an operation that may change the shop, before its first byte leaves."""
@@ -62,28 +70,30 @@ class Recording:
         )
 
     def completed(self, step: Step, result: Result) -> None:
-        """Count a step's outcome, and write it down if it had an effect or told something."""
-        self._counts.count(step, result)
-        self._add_latencies(step, result)
+        """Count a step's outcome, and write it down if it had an effect or told something.
+
+        What was ok, refused or unknown has both latencies kept. An unknown one counts with at
+        least the client's timeout, so that a fast reset does not make a percentile look better
+        than waiting would have.
+        """
+        op, due_s = step.op, step.due_s
+        second = floor(due_s)
+        refused = is_refused(result)
+        outcome = "refused" if refused else result.outcome
+        intended_s = result.ended_s - due_s
+        self._counts.count(second, op, outcome, intended_s)
+        if outcome != "fail":
+            service_s = result.ended_s - result.service_from_s
+            if outcome == "info":
+                intended_s = max(self._timeout_s, intended_s)
+                service_s = max(self._timeout_s, service_s)
+            intended, service = _TAGS[op]
+            self._latencies.add(second, intended, intended_s)
+            self._latencies.add(second, service, service_s)
         if step.has_effect:
             self._write(_completion(step, result))
-        elif step.op != "view" and result.outcome == "ok":
+        elif op not in ("view", REQUEST) and outcome == "ok":
             self._write(_answer(step, result))
-
-    def _add_latencies(self, step: Step, result: Result) -> None:
-        """Keep both latencies of what was ok, refused or unknown.
-
-        An unknown one counts with at least the client's timeout, so that a fast reset does not
-        make a percentile look better than waiting would have.
-        """
-        at_least_s = self._timeout_s if result.outcome == "info" else 0.0
-        if result.outcome == "fail" and not is_refused(result):
-            return
-        intended_s = result.ended_s - step.due_s
-        service_s = result.ended_s - result.service_from_s
-        add = self._latencies.add
-        add(step.due_s, f"{step.op}.intended", max(at_least_s, intended_s))
-        add(step.due_s, f"{step.op}.service", max(at_least_s, service_s))
 
     def flush_second(self, second: int, *, in_flight: int, cpu_share: float) -> None:
         """Write what became known up to the end of `second`."""
@@ -111,6 +121,16 @@ class Recording:
 
     def _write(self, event: OperationEvent) -> None:
         self._operations.append(self._encode(event) + b"\n")
+
+
+def files_of(run: RunDirectory, index: int) -> tuple[Path, Path, Path, Path]:
+    """Return what one process writes: operations, their seconds, its own seconds, latencies."""
+    return (
+        run.operations / f"traffic-{index}.ndjson",
+        run.series / f"operations-{index}.ndjson",
+        run.series / f"generator-{index}.ndjson",
+        run.latency / f"{index}.hlog",
+    )
 
 
 def _limits(plan: Plan) -> dict[str, float]:

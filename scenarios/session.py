@@ -1,6 +1,6 @@
 """A session: one visit of one shopper, step by step, each due when the journey wants it."""
 
-from typing import Final
+from typing import Any, Final
 
 from scenarios.attempts import Surroundings, Wire, carry_out
 from scenarios.outcome import Extracted
@@ -37,6 +37,7 @@ class Session:
         self._due_s = shopper.due_s
         self._steps = 0
         self._client_ref: str | None = None
+        self._carried: dict[str, Any] = {}
 
     @property
     def opens_in_s(self) -> float:
@@ -46,6 +47,10 @@ class Session:
     @property
     def sale_is_over(self) -> bool:
         return self.closes_s is not None and self._due_s >= self.closes_s
+
+    def offers(self, op: str) -> bool:
+        """Whether the shop has such an operation at all."""
+        return op in self._around.operations
 
     def think(self, think_s: float) -> None:
         """Let time pass between the last step and the next."""
@@ -61,7 +66,9 @@ class Session:
         return self._act("view")
 
     def stock(self) -> Extracted:
-        """Ask how many are left."""
+        """Ask how many are left, or look at the page again where that cannot be asked."""
+        if not self.offers("stock"):
+            return self.view().extracted
         return self._act("stock").extracted
 
     def reserve(self) -> Result:
@@ -70,7 +77,9 @@ class Session:
         return self._act("reserve", qty=QUANTITY)
 
     def pay(self, reserved: Result, *, method: str = CARD) -> Result:
-        """Pay the order that `reserved` confirmed."""
+        """Pay the order that `reserved` confirmed; in some shops reserving was buying already."""
+        if not self.offers("pay"):
+            return reserved
         return self._act("pay", order_id=reserved.extracted.order_id, method=method)
 
     def _act(
@@ -98,6 +107,7 @@ class Session:
             key=f"{self._run_id}-{op}-{id_}",
             order_id=order_id,
             method=method,
+            carried=self._carried,
         )
         result = carry_out(step, self._wire, self._around)
         self._due_s = result.ended_s

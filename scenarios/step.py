@@ -1,7 +1,7 @@
 """A step of a journey: one operation that a shopper wants, with everything its request needs."""
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from doorbuster.operations import EFFECTS, Attempt, Outcome
 from scenarios.outcome import Extracted
@@ -9,12 +9,12 @@ from scenarios.outcome import Extracted
 CARD: Final = "card"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: every request makes one, and that takes six times as long
 class Step:
     """One operation under one idempotency key; `due_s` is when the journey wanted it.
 
     `client_ref` is that of the purchase: its reserve, pay and cancel carry the same one. `method`
-    is what a payment is made with.
+    is what a payment is made with. `carried` is what answers told the session to carry on.
     """
 
     id: str
@@ -30,13 +30,14 @@ class Step:
     key: str | None = None
     order_id: str | None = None
     method: str = CARD
+    carried: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def has_effect(self) -> bool:
         return self.op in EFFECTS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as above
 class Result:
     """How a step ended: its outcome, when, and what the shop said.
 

@@ -5,23 +5,28 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import gevent
+from gevent import socket
 
 from doorbuster.arrivals import Arrival, arrivals
+from doorbuster.errors import TargetNotReady
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
-from scenarios.adapter import load_adapter
 from scenarios.attempts import Surroundings, Watcher
-from scenarios.endpoint import pin
+from scenarios.client import Client
+from scenarios.deadlines import Deadlines
+from scenarios.endpoint import Hosts
 from scenarios.open_loop import OpenLoop, RunClock
 from scenarios.order import TrafficOrder
 from scenarios.personas import JOURNEYS
+from scenarios.pool import Pool
 from scenarios.recording import Recording
 from scenarios.session import Session
-from scenarios.shop import speak
 from scenarios.shopper import shoppers
-from scenarios.wire import Connection, Deadlines
+from scenarios.shops import known_shop
 
 SETTLES_AFTER_S = 2.0
 
@@ -33,13 +38,28 @@ class Traffic:
         self._order = order
         self._watch = watch
         self._plan = Plan.model_validate(order.plan)
-        adapter = load_adapter(Path(order.adapter) if order.adapter else None)
-        self._endpoint = pin(order.base_url, order.allow_hosts)
-        self._operations = speak(adapter, host=self._endpoint.host_header)
+        shop = known_shop(order.adapter)
+        ca_file = self._plan.traffic.ca_file
+        self._hosts = Hosts(order.allow_hosts, ca_file=ca_file, via=order.via)
+        self._endpoint = self._hosts.pin(order.base_url)
+        self._operations = shop.open(self._endpoint.host_header, order.run_id)
         everyone = arrivals(self._plan.traffic, self._plan.seed)
         self._arrivals = stripe(everyone, index=order.index, count=order.count)
         self._loop: OpenLoop | None = None
         allow_many_sockets()
+
+    def require_shop(self, *, within_s: float) -> None:
+        """Insist that the shop takes connections from here."""
+        failures = [
+            failure
+            for family, address in self._endpoint.addresses
+            if (failure := _failure_of(family, address, within_s=within_s))
+        ]
+        if len(failures) == len(self._endpoint.addresses):
+            raise TargetNotReady(
+                f"{socket.gethostname()} cannot reach the shop at {self._order.base_url}: "
+                f"{failures[0]}"
+            )
 
     def stop(self) -> None:
         """End early, as `OpenLoop.stop` does."""
@@ -64,13 +84,15 @@ class Traffic:
             patience_s=plan.traffic.patience,
             jitter=random.Random(f"{plan.seed}/retries/{order.index}"),
         )
-        deadlines = Deadlines(plan.traffic.timeout)
+        deadlines = Deadlines(clock.now_s, plan.traffic.timeout, plan.traffic.connect_timeout)
         loop = self._loop = OpenLoop(
             self._arrivals,
             self._visits(around, deadlines),
             clock=clock,
             recording=recording,
-            max_in_flight=max(1, plan.traffic.max_in_flight // order.count),
+            max_in_flight=share_of(
+                plan.traffic.max_in_flight, index=order.index, count=order.count
+            ),
         )
 
         def run() -> None:
@@ -88,21 +110,48 @@ class Traffic:
         return run
 
     def _visits(self, around: Surroundings, deadlines: Deadlines) -> Callable[[Arrival], None]:
-        """Return what one arrival does: its persona's journey over a connection of its own."""
+        """Return what one arrival does: its persona's journey, by a client of its own."""
+        if self._plan.traffic.locustfile is not None:
+            return self._locust_visits(Path(self._plan.traffic.locustfile), around)
         shopper_of = shoppers(self._plan)
         run_id, sale_s = self._order.run_id, (self._plan.opens_s, self._plan.closes_s)
-        endpoint, now_s = self._endpoint, around.clock.now_s
+        endpoint, hosts, redirects = self._endpoint, self._hosts, self._plan.traffic.redirects
+        shared = Pool(deadlines) if self._plan.traffic.connections == "shared" else None
 
         def visit(arrival: Arrival) -> None:
             shopper = shopper_of(arrival)
-            wire = Connection(endpoint, deadlines, now_s)
+            pool = shared or Pool(deadlines)
             try:
-                session = Session(shopper, wire, around, run_id=run_id, sale_s=sale_s)
+                client = Client(endpoint, hosts, pool, redirects=redirects)
+                session = Session(shopper, client, around, run_id=run_id, sale_s=sale_s)
                 JOURNEYS[shopper.persona](session)
             finally:
-                wire.close()
+                if pool is not shared:
+                    pool.close()
 
         return visit
+
+    def _locust_visits(self, path: Path, around: Surroundings) -> Callable[[Arrival], None]:
+        """Return what one arrival does where a Locust file says it."""
+        # Here and not above: importing Locust replaces the sockets of whoever only wants a stripe.
+        from scenarios.plain_locust import LocustUsers  # noqa: PLC0415
+
+        order = self._order
+        behind_proxy = order.via is not None and self._plan.faults
+        scheme = urlsplit(order.base_url).scheme
+        host = f"{scheme}://{order.via}" if behind_proxy else order.base_url
+        return LocustUsers(path, host=host, around=around, seed=self._plan.seed).visit
+
+
+def _failure_of(family: int, address: tuple[Any, ...], *, within_s: float) -> str:
+    """Return why no connection can be had to `address`, or nothing if one can."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(within_s)
+        try:
+            probe.connect(address)
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
 
 
 def stripe(everyone: list[Arrival], *, index: int, count: int) -> list[Arrival]:
@@ -110,6 +159,11 @@ def stripe(everyone: list[Arrival], *, index: int, count: int) -> list[Arrival]:
     if not 0 <= index < count:
         raise ValueError(f"stripe {index} of {count}: expected an index below the count")
     return everyone[index::count]
+
+
+def share_of(total: int, *, index: int, count: int) -> int:
+    """Return one process's share of a whole number; together the shares are the number."""
+    return total // count + (index < total % count)
 
 
 def allow_many_sockets() -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from target_app.catalogue import CAMPAIGN
+from target_app.database.admissions import EMPTY_ADMISSIONS
 from target_app.database.offers import EMPTY_OFFERS
 from target_app.database.primary import Connection
 from target_app.pricing.linter import Finding, Supply, approved
@@ -121,6 +122,7 @@ async def start_sale(connection: Connection, setup: SaleSetup, rules: Rules) -> 
     skus = [item.sku for item in setup.items]
     await connection.execute(EMPTY)
     await connection.execute(EMPTY_OFFERS)
+    await connection.execute(EMPTY_ADMISSIONS)
     await connection.execute(OPEN, CAMPAIGN, setup.starts_at, setup.ends_at, setup.preheat_at)
     titles = [item.title or item.sku for item in setup.items]
     await connection.execute(

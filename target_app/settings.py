@@ -18,6 +18,7 @@ from target_app.database.pool import ACQUIRE_TIMEOUT_S
 from target_app.known_flaws import FLAWS
 from target_app.known_strategies import STRATEGIES
 from target_app.signatures import sign
+from target_app.waiting.room import RoomLimits
 
 
 class SettingsError(Exception):
@@ -78,6 +79,11 @@ class StorefrontSettings(Settings):
         session_ttl_s: How long a session lasts.
         quote_ttl_s: How long a quote may be used at checkout.
         member_seed: Decides which synthetic members have which tier.
+        waiting_room_rate: Admissions a second; without one there is no waiting room.
+        waiting_room_active: How many may be admitted and not through with their checkout.
+        waiting_room_lease_s: How long an admission lasts.
+        waiting_room_seed: Decides the draw among those who came before T0; by default nobody can
+            know how.
         replica: What this process calls itself in metrics and in its database sessions.
     """
 
@@ -102,12 +108,25 @@ class StorefrontSettings(Settings):
     session_ttl_s: float = Field(default=3600.0, gt=0)
     quote_ttl_s: float = Field(default=300.0, gt=0)
     member_seed: int = 0
+    waiting_room_rate: float | None = Field(default=None, gt=0, le=100_000)
+    waiting_room_active: int | None = Field(default=None, ge=1, validate_default=True)
+    waiting_room_lease_s: float = Field(default=300.0, ge=1)
+    waiting_room_seed: str | None = Field(default=None, min_length=1)
     replica: str = "storefront"
 
     @property
     def signing_secret(self) -> str:
         """The secret of sessions, the same in every replica also where nobody chose one."""
         return self.session_secret or sign(b"sessions", self.webhook_secret)
+
+    @property
+    def room_limits(self) -> RoomLimits | None:
+        """How the waiting room lets in, None where there is none."""
+        if self.waiting_room_rate is None or self.waiting_room_active is None:
+            return None
+        return RoomLimits(
+            self.waiting_room_rate, self.waiting_room_active, self.waiting_room_lease_s
+        )
 
     @field_validator("databases")
     @classmethod
@@ -146,6 +165,15 @@ class StorefrontSettings(Settings):
         if redis_url is None and strategy and "redis" in STRATEGIES[strategy].needs:
             raise ValueError(f"the reservation {strategy} needs Redis: say where it is")
         return redis_url
+
+    @field_validator("waiting_room_active")
+    @classmethod
+    def _rate_and_cap(cls, active: int | None, given: ValidationInfo) -> int | None:
+        if (active is None) != (given.data.get("waiting_room_rate") is None):
+            raise ValueError("a waiting room has a rate and an active cap: give both or neither")
+        if active is not None and given.data.get("redis_url") is None:
+            raise ValueError("the waiting room is in Redis: say where that is")
+        return active
 
     @field_validator("flaws")
     @classmethod

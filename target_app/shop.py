@@ -23,6 +23,8 @@ from target_app.payments.steps import Observer, nothing
 from target_app.redis.client import Redis, open_redis
 from target_app.settings import StorefrontSettings
 from target_app.strategies import reservations_of
+from target_app.waiting.admitting import let_in, place_inside
+from target_app.waiting.room import WaitingRoom
 
 
 class Shop:
@@ -52,6 +54,7 @@ class Shop:
             timeout_s=settings.provider_timeout_s,
             metrics=self.metrics,
         )
+        self.room = opened_room(settings, redis, self.metrics)
         self.acts = planted_acts(settings, redis)
         self.reservations = self.acts.reservations
 
@@ -71,13 +74,26 @@ class Shop:
         for minor_units in change.paid_minor_units:
             self.metrics.count_paid(minor_units)
 
-    async def check_out(self, wish: Checkout, *, key: str) -> CheckedOut:
-        try:
-            return await self._check_out_for_all_gifts(wish, key=key)
-        except KeyTakenError:
-            return await self._check_out_for_all_gifts(wish, key=key)
+    async def check_out(
+        self, wish: Checkout, *, key: str, admission: str | None = None
+    ) -> CheckedOut:
+        """Check out; with a waiting room that takes an `admission` and gives its place back."""
+        if self.room is None:
+            return await self._check_out_twice(wish, key=key, admission=None)
+        async with place_inside(self.database, self.room, wish, token=admission):
+            return await self._check_out_twice(wish, key=key, admission=admission)
 
-    async def _check_out_for_all_gifts(self, wish: Checkout, *, key: str) -> CheckedOut:
+    async def _check_out_twice(
+        self, wish: Checkout, *, key: str, admission: str | None
+    ) -> CheckedOut:
+        try:
+            return await self._check_out_for_all_gifts(wish, key=key, admission=admission)
+        except KeyTakenError:
+            return await self._check_out_for_all_gifts(wish, key=key, admission=admission)
+
+    async def _check_out_for_all_gifts(
+        self, wish: Checkout, *, key: str, admission: str | None
+    ) -> CheckedOut:
         """Check out, with one gift less each time that one cannot be had.
 
         What is to be seen of a gift may be more than what can be taken for as long as one looks:
@@ -86,18 +102,22 @@ class Shop:
         gone: frozenset[str] = frozenset()
         while True:
             try:
-                return await self._check_out_once(wish, key=key, gone_gifts=gone)
+                return await self._check_out_once(
+                    wish, key=key, admission=admission, gone_gifts=gone
+                )
             except GiftGoneError as error:
                 gone |= {error.sku}
 
     async def _check_out_once(
-        self, wish: Checkout, *, key: str, gone_gifts: frozenset[str]
+        self, wish: Checkout, *, key: str, admission: str | None, gone_gifts: frozenset[str]
     ) -> CheckedOut:
         skus = [line.sku for line in wish.lines]
         async with (
             self.reservations.around(skus),
             self.change(gone_gifts=gone_gifts) as change,
         ):
+            if self.room is not None:
+                await let_in(change.connection, self.room, wish, key=key, token=admission)
             return await self.acts.check_out(change, wish, key=key, hold_s=self.settings.hold_s)
 
     async def pay(self, payment: Payment, *, order_id: str, key: str) -> PaymentAnswer:
@@ -128,6 +148,20 @@ class Shop:
                 async with self.change() as change:
                     return await book_closed(change, order_id=order_id, psp_key=psp_key)
         return None
+
+
+def opened_room(
+    settings: StorefrontSettings, redis: Redis | None, metrics: Metrics
+) -> WaitingRoom | None:
+    """Return the waiting room that the settings want, and Redis can hold."""
+    limits = settings.room_limits
+    if limits is None:
+        return None
+    if redis is None:
+        raise ValueError("a waiting room needs Redis")
+    secret = settings.signing_secret
+    seed = settings.waiting_room_seed or secret
+    return WaitingRoom(redis, limits, secret=secret, seed=seed, registry=metrics.registry)
 
 
 def planted_acts(settings: StorefrontSettings, redis: Redis | None) -> Acts:

@@ -51,18 +51,31 @@ class FakeApi:
         type: str,
         attributes: Mapping[str, int],
         stream: str = "downstream",
+        toxicity: float = 1.0,
     ) -> None:
         self._called(f"add {proxy}")
         if name in self.standing[proxy]:
             raise DoorbusterError("409 toxic already exists")
-        self.standing[proxy][name] = (type, stream, dict(attributes))
+        self.standing[proxy][name] = (type, stream, dict(attributes), toxicity)
 
     def remove_toxic(self, proxy: str, name: str) -> None:
         self._called(f"remove {proxy}")
         self.standing[proxy].pop(name, None)
 
     def toxics(self, proxy: str) -> Sequence[Mapping[str, Any]]:
-        return [{"name": name} for name in self.standing[proxy]]
+        members = ("type", "stream", "attributes", "toxicity")
+        return [
+            {"name": name, **dict(zip(members, toxic, strict=True))}
+            for name, toxic in self.standing[proxy].items()
+        ]
+
+    def recreate(self, name: str) -> None:
+        self._called(f"recreate {name}")
+        self.enabled[name] = True
+        self.standing[name] = {}
+
+    def point(self, name: str, *, upstream: str) -> None:
+        self._called(f"point {name} to {upstream}")
 
 
 class FakeJournal:
@@ -85,6 +98,7 @@ class FakeComponent:
     logs: Path = Path("component.log")
     done: list[str] = field(default_factory=list)
     unable: str = ""
+    busy: list[int] = field(default_factory=list)
 
     def _do(self, deed: str) -> None:
         self.done.append(deed)
@@ -106,9 +120,24 @@ class FakeComponent:
     def restart(self) -> None:
         self._do("restart")
 
+    def end(self, grace_s: float) -> None:
+        self._do("end")
+
+    def start_hog(self, *, cores: int, bound_s: float) -> None:
+        self._do("start_hog")
+        self.busy = list(range(cores))
+
+    def hogs(self) -> Sequence[int]:
+        return self.busy
+
+    def end_hog(self) -> None:
+        self._do("end_hog")
+        self.busy = []
+
 
 def fault(on: str, *, name: str = "", **kind: Any) -> Fault:
-    lasting = {} if "failover" in kind else {"for": "5s"}
+    ending = {"failover", "failback", "restart", "flush"}
+    lasting = {} if ending & kind.keys() else {"for": "5s"}
     return Fault.model_validate({"at": "rush", "on": on, "name": name, **lasting, **kind})
 
 

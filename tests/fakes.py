@@ -91,6 +91,7 @@ class FakeParts:
 
     done: list[str] = field(default_factory=list)
     on_tick: Callable[[], None] = nothing
+    on_traffic: Callable[[], None] = nothing
     on_stack_exit: Callable[[], None] = nothing
     on_lift: Callable[[], None] = nothing
     on_check: Callable[[], None] = nothing
@@ -98,17 +99,24 @@ class FakeParts:
     read_provider: Callable[[], int] = lambda: 2
     is_quiet: Callable[[], bool] = lambda: True
     steady: bool = True
+    standing: Callable[[], list[str]] = list
 
     def parts(self) -> Parts:
         return Parts(
             stack=self._stack,
-            traffic=lambda _: nullcontext(self),
+            traffic=self._traffic,
             shop=lambda _: nullcontext(self),
             inflict=self._inflict,
+            standing=lambda _: self.standing(),
             sample=lambda topology, clock: nullcontext(),
             tick=lambda clock: self.on_tick(),
             gate=lambda: Gate(self.steady, 1.0, "as the test says"),
         )
+
+    @contextmanager
+    def _traffic(self, _: Topology) -> Iterator["FakeParts"]:
+        self.on_traffic()
+        yield self
 
     @contextmanager
     def _stack(self) -> Iterator[Topology]:
@@ -120,10 +128,10 @@ class FakeParts:
             self.on_stack_exit()
 
     @contextmanager
-    def _inflict(self, fault: Fault, _topology: Topology) -> Iterator[None]:
+    def _inflict(self, fault: Fault, _topology: Topology) -> Iterator[Callable[[], None]]:
         self.done.append(f"inflict {fault.name}")
         try:
-            yield
+            yield lambda: self.done.append(f"beat {fault.name}")
         finally:
             self.done.append(f"lift {fault.name}")
             self.on_lift()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -78,18 +79,18 @@ class ProxyServer:
 
     def clear(self) -> None:
         for name in self.call("GET", "/proxies").json():
-            assert self.call("DELETE", f"/proxies/{name}").status == 204
+            assert self.call("DELETE", f"/proxies/{quote(name, safe='')}").status == 204
 
 
 @contextmanager
-def running(kind: Choice) -> Iterator[ProxyServer]:
+def running(kind: Choice, *flags: str) -> Iterator[ProxyServer]:
     """Start a server of its own on a free port; skipped by name when it is not installed."""
     if kind == "toxiproxy" and shutil.which("toxiproxy-server") is None:
         pytest.skip("toxiproxy-server is not on PATH")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     choice = choose_proxy(kind, environ={}, which=shutil.which)
-    command = choice.command(host="127.0.0.1", port=port)
+    command = [*choice.command(host="127.0.0.1", port=port), *flags]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
         try:

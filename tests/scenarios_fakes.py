@@ -20,7 +20,7 @@ from doorbuster.rundir import RunDirectory, new_run
 from scenarios.adapter import load_adapter
 from scenarios.attempts import Surroundings
 from scenarios.order import StartSignal, TrafficOrder
-from scenarios.outcome import Answer, Cause, NoAnswer, Reply
+from scenarios.outcome import Answer, Cause, Judgement, NoAnswer, Reply
 from scenarios.shop import speak
 from scenarios.step import Result, Step
 
@@ -54,7 +54,8 @@ class FakeShop:
     for no answer at all.
     """
 
-    def __init__(self, units: int = 1_000_000) -> None:
+    def __init__(self, units: int = 1_000_000, *, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.units = units
         self.requests: Counter[str] = Counter()
         self.orders: dict[str, dict[str, object]] = {}
@@ -82,6 +83,10 @@ class FakeShop:
             return 200, {"order_id": parts[1], "status": "paid", "amount": 9900}
         return 200, {"order_id": parts[1], "status": "paid", "total": 9900}
 
+    def freeze(self, for_s: float) -> None:
+        """Do nothing at all for a while; requests wait in the meantime."""
+        self._loop.call_soon_threadsafe(time.sleep, for_s)
+
     def __enter__(self) -> "FakeShop":
         self._thread.start()
         assert self._listening.wait(5)
@@ -93,9 +98,9 @@ class FakeShop:
 
     def _run(self) -> None:
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
+            asyncio.start_server(self._serve, self.host, 0, backlog=1024)
         )
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self.url = f"http://{self.host}:{server.sockets[0].getsockname()[1]}"
         self._listening.set()
         self._loop.run_forever()
         server.close()
@@ -142,7 +147,13 @@ def new_traffic_run(folder: Path, loaded: LoadedPlan) -> RunDirectory:
 
 @contextmanager
 def traffic(
-    run: RunDirectory, loaded: LoadedPlan, url: str, *, index: int = 0, count: int = 1
+    run: RunDirectory,
+    loaded: LoadedPlan,
+    url: str,
+    *,
+    index: int = 0,
+    count: int = 1,
+    adapter: str | None = None,
 ) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     """Start the traffic process and yield it with its second 0, once it has been told to go."""
     order = TrafficOrder(
@@ -150,6 +161,7 @@ def traffic(
         run_dir=str(run.path),
         plan=loaded.resolved,
         base_url=url,
+        adapter=adapter,
         index=index,
         count=count,
     )
@@ -189,6 +201,31 @@ class FakeClock:
     def sleep_until(self, at_s: float) -> None:
         self.slept_until.append(at_s)
         self.at_s = max(self.at_s, at_s)
+
+
+class Script:
+    """The talk of one attempt whose replies are written beforehand."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.requests: list[bytes] = []
+        self.judgements: list[Judgement] = []
+
+    def ask(self, method: str, request: bytes, judge: Callable[[Reply], Judgement]) -> Judgement:
+        assert request.startswith(method.encode())
+        self.requests.append(request)
+        self.judgements.append(judge(self.replies.pop(0)))
+        return self.judgements[-1]
+
+
+def replied(
+    status: int, body: bytes | str | object = b"", headers: dict[str, str] | None = None
+) -> Answer:
+    """Return an answer; a body that is neither bytes nor text is written as JSON."""
+    if not isinstance(body, bytes):
+        body = (body if isinstance(body, str) else json.dumps(body)).encode()
+    named = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    return Answer(status, body, 1.0, 2.0, named)
 
 
 class Notebook:

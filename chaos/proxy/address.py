@@ -32,6 +32,8 @@ def _split(text: str) -> tuple[str, str]:
         raise ApiError(500, f"address {text}: missing port in address")
     if host.startswith("[") and host.endswith("]"):
         return host[1:-1], port
+    if host.startswith("["):
+        raise ApiError(500, f"address {text}: missing ']' in address")
     if ":" in host:
         raise ApiError(500, f"address {text}: too many colons in address")
     return host, port

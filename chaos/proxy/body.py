@@ -6,6 +6,8 @@ any case and the last one wins; null leaves a member unset.
 
 import json
 from collections.abc import Mapping
+from math import isinf
+from struct import pack, unpack
 from typing import Any, NoReturn
 
 from chaos.proxy.errors import ApiError
@@ -37,8 +39,22 @@ class Body:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float):
             _refuse(name, "a number")
+        single = _single_precision(value)
+        if single is None:
+            _refuse(name, "a number of single precision")
         # A client that sent 1 or 1.0 gets 1 back.
-        return int(value) if value == int(value) else value
+        return int(single) if single == int(single) and abs(single) < 1e21 else single
+
+    def count(self, name: str) -> int | None:
+        """Return a whole number of things or milliseconds, or None when it is 0 or not given."""
+        number = self._integer(name, 0)
+        if number < 0:
+            raise ApiError(400, f"{name} must be 0 or more, not {number}")
+        return number or None
+
+    def says(self, *names: str) -> bool:
+        """Whether any of these members is given."""
+        return any(self._members.get(name) is not None for name in names)
 
     def members(self, name: str) -> "Body":
         value = self._members.get(name)
@@ -54,7 +70,11 @@ class Body:
         value = self._members.get(name)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > INT64_MAX:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or not -INT64_MAX - 1 <= value <= INT64_MAX
+        ):
             _refuse(name, "a 64-bit integer")
         return value
 
@@ -70,6 +90,23 @@ def parse_array(raw: bytes) -> list[Body]:
     if not isinstance(value, list):
         _refuse("the body", "an array")
     return [_object(item) for item in value]
+
+
+def _single_precision(value: float) -> float | None:
+    """Return the shortest number that is the same in single precision, or None beyond its range."""
+    packed = _packed(value)
+    if packed is None:
+        return None
+    (exact,) = unpack("<f", packed)
+    texts = (f"{exact:.{digits}g}" for digits in range(1, 10))
+    return next(short for short in map(float, texts) if _packed(short) == packed)
+
+
+def _packed(value: float) -> bytes | None:
+    try:
+        return None if isinf(value) else pack("<f", float(value))
+    except OverflowError:
+        return None
 
 
 def _object(value: object) -> Body:

@@ -3,13 +3,13 @@
 import asyncio
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from random import Random
 
 from chaos.proxy.address import resolve
 from chaos.proxy.clock import LoopClock
 from chaos.proxy.errors import ApiError
 from chaos.proxy.link import Link
 from chaos.proxy.side import Side
+from chaos.proxy.tally import Tally
 from chaos.proxy.toxic import DIRECTIONS, Direction, Toxic
 
 Chains = Mapping[Direction, Sequence[Toxic]]
@@ -22,9 +22,17 @@ class Connection:
     not survive the proxy.
     """
 
-    def __init__(self, *, chains: Chains, random: Random, gone: Callable[["Connection"], None]):
+    def __init__(
+        self,
+        *,
+        chains: Chains,
+        seed: str,
+        tally: Callable[[Direction], Tally | None],
+        gone: Callable[["Connection"], None],
+    ) -> None:
         self._chains = chains
-        self._random = random
+        self._seed = seed
+        self._tally = tally
         self._gone = gone
         self._loop = asyncio.get_running_loop()
         self._client = Side(made=self._join, lost=self._side_lost)
@@ -74,9 +82,12 @@ class Connection:
         }
         clock = LoopClock()
         for direction in DIRECTIONS:
-            source, destination = pairs[direction]
-            link = Link(source, destination, clock=clock, random=self._random)
-            self._links[direction] = link
+            self._links[direction] = Link(
+                *pairs[direction],
+                clock=clock,
+                seed=f"{self._seed}/{direction}",
+                tally=self._tally(direction),
+            )
         upstream, downstream = self._links["upstream"], self._links["downstream"]
         self._client.join(outgoing=upstream, incoming=downstream)
         self._server.join(outgoing=downstream, incoming=upstream)

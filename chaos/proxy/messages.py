@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from chaos.proxy.errors import ApiError
 
 JSON = "application/json"
-GO_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+GO_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 @dataclass(frozen=True)

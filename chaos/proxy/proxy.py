@@ -2,29 +2,54 @@
 
 import asyncio
 import socket
-from random import Random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from chaos.proxy.address import Address, bind, bound, resolve
+from chaos.proxy.address import Address, bind, bound
 from chaos.proxy.connection import Connection
+from chaos.proxy.countdown import Countdown
 from chaos.proxy.errors import ApiError
 from chaos.proxy.link import Link
+from chaos.proxy.tally import Tally, Totals
 from chaos.proxy.toxic import DIRECTIONS, Direction, Toxic
 
 ACCEPTS_AT_ONCE = 256
 ACCEPT_RETRY_S = 0.05
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What all proxies of a server share.
+
+    Args:
+        seed: What toxics draw from, together with the name of the proxy and the connection's
+            number: with the same seed the same connections are affected, and as much.
+        totals: The counters of bytes; without, nothing is counted.
+        heal: Starts a disabled proxy whose time is over.
+    """
+
+    seed: int
+    totals: Totals | None
+    heal: Callable[["Proxy"], None]
+
+
 class Proxy:
     """Accepts connections while enabled. Its toxics outlive being disabled and moved."""
 
-    def __init__(self, name: str, *, listen: str, upstream: str, random: Random) -> None:
+    def __init__(self, name: str, *, listen: str, upstream: str, around: Surroundings) -> None:
         self.name = name
         self.listen = listen
         """As asked for until the first start, the bound address from then on."""
         self.upstream = upstream
         self.chains: dict[Direction, list[Toxic]] = {direction: [] for direction in DIRECTIONS}
-        self._random = random
+        self.healing = Countdown(partial(around.heal, self))
+        """Runs while it is disabled for a time."""
+        self._around = around
+        self._accepted_count = 0
+        self._lives: dict[str, Countdown] = {}
+        """The toxics that go by themselves, by name."""
         self._listener: socket.socket | None = None
         self._connections: set[Connection] = set()
         self._loop = asyncio.get_running_loop()
@@ -46,17 +71,12 @@ class Proxy:
             "toxics": [toxic.as_json() for toxic in self.toxics],
         }
 
-    async def differs(self, *, listen: str, upstream: str) -> bool:
-        """Whether this proxy would have to move to have these addresses."""
-        return str(await resolve(listen)) != self.listen or upstream != self.upstream
-
-    async def start(self) -> None:
+    def start(self, address: Address) -> None:
         """Listen; an address that cannot be had leaves the proxy disabled."""
-        try:
-            address = await resolve(self.listen)
-        except ApiError as error:
-            raise ApiError(error.status, f"listen tcp: {error.text}") from None
-        self._listen_on(address)
+        self.healing.stop()
+        self._listener = bind(address)
+        self.listen = bound(self._listener)
+        self._loop.add_reader(self._listener, self._accept)
 
     def stop(self) -> None:
         """Refuse new connections and close the open ones."""
@@ -66,6 +86,12 @@ class Proxy:
             self._listener = None
         for connection in list(self._connections):
             connection.abort()
+
+    def forget(self) -> None:
+        """Stop for good: nothing is to heal any more."""
+        self.stop()
+        for countdown in [self.healing, *self._lives.values()]:
+            countdown.stop()
 
     def toxic(self, name: str) -> Toxic:
         for toxic in self.toxics:
@@ -77,26 +103,37 @@ class Proxy:
         self.chains[toxic.direction].append(toxic)
         for link in self._open(toxic.direction):
             link.add(toxic)
+        self._limit_life(toxic)
 
     def update_toxic(self, toxic: Toxic) -> None:
         chain = self.chains[toxic.direction]
         chain[[other.name for other in chain].index(toxic.name)] = toxic
         for link in self._open(toxic.direction):
             link.update(toxic)
+        self._limit_life(toxic)
 
     def remove_toxic(self, toxic: Toxic) -> None:
         self.chains[toxic.direction].remove(toxic)
+        if toxic.name in self._lives:
+            self._lives.pop(toxic.name).stop()
         for link in self._open(toxic.direction):
             link.remove(toxic)
+
+    def remove_toxics(self) -> None:
+        for toxic in self.toxics:
+            self.remove_toxic(toxic)
+
+    def _limit_life(self, toxic: Toxic) -> None:
+        """Let a toxic with a time to live go by itself, counted from its last change."""
+        if toxic.name in self._lives:
+            self._lives.pop(toxic.name).stop()
+        if toxic.ttl_ms is not None:
+            self._lives[toxic.name] = Countdown(partial(self.remove_toxic, toxic))
+            self._lives[toxic.name].start(toxic.ttl_ms)
 
     def _open(self, direction: Direction) -> list[Link]:
         links = [connection.link(direction) for connection in self._connections]
         return [link for link in links if link is not None]
-
-    def _listen_on(self, address: Address) -> None:
-        self._listener = bind(address)
-        self.listen = bound(self._listener)
-        self._loop.add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
         for _ in range(ACCEPTS_AT_ONCE):
@@ -120,8 +157,17 @@ class Proxy:
             self._loop.add_reader(listener, self._accept)
 
     def _connect(self, accepted: socket.socket) -> None:
+        self._accepted_count += 1
         connection = Connection(
-            chains=self.chains, random=self._random, gone=self._connections.discard
+            chains=self.chains,
+            seed=f"{self._around.seed}/{self.name}/{self._accepted_count}",
+            tally=self._tally,
+            gone=self._connections.discard,
         )
         self._connections.add(connection)
         connection.open(accepted, self.upstream)
+
+    def _tally(self, direction: Direction) -> Tally | None:
+        totals = self._around.totals
+        labels = (direction, self.name, self.listen, self.upstream)
+        return None if totals is None else Tally(totals, labels)

@@ -1,11 +1,12 @@
 """A toxic as a client asked for it; what it does to a connection is in `chaos.proxy.toxics`."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from chaos.proxy.body import Body
 from chaos.proxy.errors import ApiError
+from chaos.proxy.quota import Quota
 from chaos.proxy.toxics import KINDS
 from chaos.proxy.toxics.stage import Stage
 
@@ -23,6 +24,11 @@ class Toxic:
     """The direction as the client spelt it, which is how it is echoed."""
     toxicity: float
     attributes: dict[str, int]
+    ttl_ms: int | None = None
+    """How long it lives after it was added or last changed."""
+    first_connections: int | None = None
+    """How many connections it acts on, of those that start after it was added."""
+    quota: Quota | None = field(default=None, compare=False)
 
     @property
     def direction(self) -> Direction:
@@ -46,20 +52,34 @@ class Toxic:
             raise ApiError(400, "invalid toxic type")
         if name in taken:
             raise ApiError(409, "toxic already exists")
-        attributes = given.integers(KINDS[type_name].defaults)
-        return cls(name, type_name, stream, toxicity, attributes)
+        attributes = acceptable(KINDS[type_name], given.integers(KINDS[type_name].defaults))
+        ttl_ms, connections = body.count("ttl_ms"), body.count("first_connections")
+        quota = Quota(connections) if connections else None
+        return cls(name, type_name, stream, toxicity, attributes, ttl_ms, connections, quota)
 
     def updated(self, body: Body) -> "Toxic":
         """Return this toxic with the members of `body` in place of its own."""
-        attributes = body.members("attributes").integers(self.attributes)
+        attributes = acceptable(self.kind, body.members("attributes").integers(self.attributes))
         toxicity = body.number("toxicity", self.toxicity)
-        return replace(self, attributes=attributes, toxicity=toxicity)
+        ttl_ms = body.count("ttl_ms") if body.says("ttl_ms") else self.ttl_ms
+        return replace(self, attributes=attributes, toxicity=toxicity, ttl_ms=ttl_ms)
 
     def as_json(self) -> dict[str, Any]:
+        extensions = {"ttl_ms": self.ttl_ms, "first_connections": self.first_connections}
         return {
             "attributes": self.attributes,
             "name": self.name,
             "type": self.type_name,
             "stream": self.stream,
             "toxicity": self.toxicity,
+            # Only where a client asked for them, so that others see what they know.
+            **{name: value for name, value in extensions.items() if value is not None},
         }
+
+
+def acceptable(kind: type[Stage], attributes: dict[str, int]) -> dict[str, int]:
+    """Return the attributes of a toxic, unless they are ones that crash the original."""
+    reason = kind.refused(attributes)
+    if reason is not None:
+        raise ApiError(400, reason)
+    return attributes

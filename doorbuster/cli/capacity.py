@@ -8,7 +8,14 @@ from rich.console import Console
 
 from doorbuster.cli.acting import act
 from doorbuster.cli.interrupts import Interrupts, listening
-from doorbuster.cli.plans import DEFAULT_PLAN, PlanArgument, SeedOption, SetOption, find_plan
+from doorbuster.cli.plans import (
+    DEFAULT_PLAN,
+    PlanArgument,
+    SeedOption,
+    SetOption,
+    WorkersOption,
+    find_plan,
+)
 from doorbuster.cli.plug import Guard, Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen
@@ -37,9 +44,10 @@ def capacity(
     runs: RunsOption = RUNS,
     proxy: ProxyOption = "auto",
     highest: HighestOption = 1000.0,
+    workers: WorkersOption = None,
 ) -> int:
     """Find how many sessions a second the shop takes within the plan's budgets."""
-    loaded = find_plan(plan, changes=changes or (), seed=seed)
+    loaded = find_plan(plan, changes=changes or (), seed=seed, workers=workers)
     run = new_run(runs, f"{loaded.plan.name}-capacity")
     store_plan(run, loaded)
     screen = Screen(loaded.plan, Watch(loaded.plan, run))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from doorbuster import __version__
-from doorbuster.cli import capacity, people, plans, rehearse, results
+from doorbuster.cli import capacity, doctor, people, plans, proxy, rehearse, results, up, worker
 from doorbuster.errors import DoorbusterError
 from doorbuster.verdicts import EXIT_CODES
 
@@ -42,6 +42,9 @@ def _options(
 
 app.command("rehearse", epilog=EPILOG)(rehearse.rehearse)
 app.command("capacity", epilog=EPILOG)(capacity.capacity)
+app.command("doctor")(doctor.doctor)
+app.command("up")(up.up)
+app.command("worker")(worker.worker)
 app.command("report")(results.report)
 app.command("check")(results.check)
 app.command("journal")(results.journal)
@@ -52,6 +55,7 @@ app.command("plans")(plans.plans)
 app.command("strategies")(plans.strategies)
 app.command("validate")(plans.validate)
 app.command("schema")(plans.schema)
+app.command("proxy")(proxy.proxy)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from doorbuster.arrivals import expected_count
+from doorbuster.cli.probe import probe
+from doorbuster.cli.target import require_files
 from doorbuster.errors import DoorbusterError, PlanError
 from doorbuster.plan import KnownShop, LoadedPlan, Plan, load_plan
 from doorbuster.plan.reading import read_plan_file
@@ -34,11 +36,26 @@ SetOption = Annotated[
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Same as --set seed=N.")]
 
 
-def find_plan(name: str, *, changes: Sequence[str] = (), seed: int | None = None) -> LoadedPlan:
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", help="Same as --set traffic.workers=N."),
+]
+
+
+def find_plan(
+    name: str,
+    *,
+    changes: Sequence[str] = (),
+    seed: int | None = None,
+    workers: int | None = None,
+) -> LoadedPlan:
     """Read the plan that `name` means and apply the changes of the command line."""
-    overrides = [*changes, *([f"seed={seed}"] if seed is not None else [])]
+    options = {"seed": seed, "traffic.workers": workers}
+    overrides = [*changes, *(f"{k}={v}" for k, v in options.items() if v is not None)]
     source, text = _text_of(name)
-    return load_plan(text, source=source, overrides=overrides, shop=reference_shop())
+    loaded = load_plan(text, source=source, overrides=overrides, shop=reference_shop())
+    require_files(loaded.plan)
+    return loaded
 
 
 def ready_plans() -> dict[str, str]:
@@ -100,10 +117,31 @@ def explained(entry: Mapping[str, Any]) -> tuple[str, str]:
     return f"{entry['title']}: {entry['why']}{needs}", ", ".join(entry["seen_by"])
 
 
-def validate(plan: PlanArgument, changes: SetOption = None, seed: SeedOption = None) -> None:
+ProbeOption = Annotated[
+    bool,
+    typer.Option("--probe", help="Try the adapter on a running shop; reserves and pays one unit."),
+]
+AtOption = Annotated[
+    str | None,
+    typer.Option("--at", metavar="URL", help="The shop to probe, if the plan has no `target`."),
+]
+
+
+def validate(
+    plan: PlanArgument,
+    changes: SetOption = None,
+    seed: SeedOption = None,
+    workers: WorkersOption = None,
+    probe_: ProbeOption = False,
+    at: AtOption = None,
+) -> None:
     """Read a plan, report every mistake, and print what it amounts to."""
-    loaded = find_plan(plan, changes=changes or (), seed=seed)
+    loaded = find_plan(plan, changes=changes or (), seed=seed, workers=workers)
     print(f"{loaded.source}: valid. {summary_of(loaded.plan)}")
+    if at is not None and not probe_:
+        raise PlanError(f"--at {at}: expected --probe with it")
+    if probe_:
+        probe(loaded.plan, at)
 
 
 def schema() -> None:

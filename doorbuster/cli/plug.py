@@ -2,34 +2,37 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-import msgspec
 import typer
+from msgspec.structs import asdict
 
 from chaos.inflict import Hands, inflict
+from chaos.standing import standing
 from chaos.toxiproxy import ToxiproxyApi
 from chaos.watchdog_client import Watchdog
-from doorbuster.backoffice import BackOffice
 from doorbuster.cli.interrupts import Interrupts
 from doorbuster.cli.plans import reference_shop
 from doorbuster.cli.screen import Screen
-from doorbuster.cli.stacks import ChosenStack, ProxyName, choose_stack
+from doorbuster.cli.stacks import ChosenStack, ProxyName, stack_of
+from doorbuster.cli.target import offers_of, office_of, samples_of
+from doorbuster.cli.traffic import Elsewhere, job, order_of, told_in_words
 from doorbuster.clock import Clock
 from doorbuster.components import Topology, require_proxy
 from doorbuster.environment import environment
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault
 from doorbuster.journal import Journal
+from doorbuster.news import News
 from doorbuster.plan import KnownShop, Plan
-from doorbuster.run import Parts, Stopped, Traffic
+from doorbuster.run import Beat, Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
-from doorbuster.samples import sampling
 from doorbuster.stack.generator import generator
-from doorbuster.stack.order import StackOrder
-from scenarios.order import TrafficOrder
+from doorbuster.stack.order import RoomOrder, StackOrder
+from doorbuster.stack.ports import LOOPBACK
 
 WAITING_LEASE_S: Final = 120.0
 """For the stages that do not tick: bringing the stack up, the final read, the clean-up."""
@@ -59,7 +62,7 @@ class Guard:
 @contextmanager
 def guarded(plan: Plan, run: RunDirectory, proxy: ProxyName) -> Iterator[Guard]:
     """Choose the stack and start the watchdog, which cleans up should this process die."""
-    stack = choose_stack(plan.stack, proxy)
+    stack = stack_of(plan, proxy)
     write_json(run.environment, environment(proxy=stack.proxy("of unknown version")))
     log = run.logs / "watchdog.log"
     with Watchdog.start(run.run_id, journal=run.journal, log=log) as watchdog:
@@ -71,21 +74,32 @@ def guarded(plan: Plan, run: RunDirectory, proxy: ProxyName) -> Iterator[Guard]:
         yield Guard(run.run_id, stack, watchdog)
 
 
-def stack_order(plan: Plan, shop: KnownShop, *, run_id: str, logs: Path) -> StackOrder:
+def stack_order(
+    plan: Plan, shop: KnownShop, *, run_id: str, logs: Path, edge_host: str = LOOPBACK
+) -> StackOrder:
     """Return what to bring up for `plan`: its storefront, and what that is built on."""
     storefront = plan.storefront
     return StackOrder(
         run_id=run_id,
         logs=logs,
-        open_api=ToxiproxyApi,
+        open_api=partial(ToxiproxyApi, owner=f"doorbuster-{run_id}-"),
         replicas=storefront.replicas,
         reservation=storefront.reservation,
         flaws=storefront.flaws,
         replication=storefront.replication,
         hold_s=storefront.hold,
+        edge_host=edge_host,
         redis=shop.has_redis(storefront),
         redis_snapshot_s=storefront.redis_snapshot,
+        waiting_room=room_order(plan),
     )
+
+
+def room_order(plan: Plan) -> RoomOrder | None:
+    room = plan.storefront.waiting_room
+    if room is None:
+        return None
+    return RoomOrder(room.rate, active_max=room.active, lease_s=room.lease, seed=plan.seed)
 
 
 @dataclass
@@ -98,6 +112,8 @@ class Plug:
     journal: Journal
     screen: Screen
     interrupts: Interrupts
+    elsewhere: Elsewhere | None = None
+    _environment: dict[str, Any] = field(default_factory=dict, init=False)
     _hands: Hands | None = field(default=None, init=False)
     _looked_s: float = field(default=0.0, init=False)
     _topology: Topology | None = field(default=None, init=False)
@@ -108,9 +124,10 @@ class Plug:
         return Parts(
             stack=self.stack,
             traffic=self._traffic,
-            shop=lambda topology: BackOffice(topology, self.run),
+            shop=lambda topology: office_of(self.plan, topology, self.run),
             inflict=self._inflict,
-            sample=lambda topology, clock: sampling(topology, clock, self.run),
+            standing=self._standing,
+            sample=lambda topology, clock: samples_of(self.plan, topology, clock, self.run),
             tick=self._tick,
             gate=self.screen.watch.gate,
         )
@@ -118,14 +135,20 @@ class Plug:
     @contextmanager
     def stack(self) -> Iterator[Topology]:
         """Bring the plan's stack up, and end it whatever happens."""
+        offers = offers_of(self.plan)
+        self.journal.record("stage", "point", "shop", name=self.plan.shop, offers=" ".join(offers))
         self.screen.say("starting the stack ...")
         order = stack_order(
-            self.plan, reference_shop(), run_id=self.guard.run_id, logs=self.run.logs
+            self.plan,
+            reference_shop(),
+            run_id=self.guard.run_id,
+            logs=self.run.logs,
+            edge_host=self.elsewhere.host if self.elsewhere else LOOPBACK,
         )
         with self.guard.stack.bring_up(order) as topology:
-            with closing(ToxiproxyApi(topology.proxy_api)) as api:
-                described = self.guard.stack.proxy(api.version())
-            write_json(self.run.environment, environment(proxy=described))
+            described = self._described_proxy(topology)
+            self._environment = environment(proxy=described)
+            write_json(self.run.environment, self._environment)
             self.screen.say(f"the shop is up at {topology.shop_url}, behind {described}")
             try:
                 yield topology
@@ -134,27 +157,55 @@ class Plug:
                 self.guard.watchdog.renew(WAITING_LEASE_S)
                 self.screen.say("ending the stack ...")
 
+    def _described_proxy(self, topology: Topology) -> str:
+        if not topology.proxies:
+            return self.guard.stack.proxy("")
+        with closing(ToxiproxyApi(topology.proxy_api)) as api:
+            return self.guard.stack.proxy(api.version())
+
     def _traffic(self, topology: Topology) -> AbstractContextManager[Traffic]:
         self._topology = topology
-        order = TrafficOrder(
-            run_id=self.run.run_id,
-            run_dir=str(self.run.path.resolve()),
-            plan=self.plan.model_dump(mode="json", by_alias=True, exclude_none=True),
-            base_url=topology.shop_url,
+        order = order_of(self.plan, self.run, topology)
+        made = replace(
+            job(order, self.plan, self.elsewhere),
+            hear=self._hear,
+            tick=lambda: self._tick(None),
         )
-        traffic = self.plan.traffic
-        return generator(
-            msgspec.json.encode(order),
-            run_id=self.guard.run_id,
-            logs=self.run.logs.resolve(),
-            patience_s=traffic.patience + traffic.timeout,
-        )
+        return generator(made, run_id=self.guard.run_id, logs=self.run.logs.resolve())
 
-    def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[None]:
+    def _hear(self, news: News) -> None:
+        """Write down what a part of the generator did, and say what people have to know."""
+        told = {name: value for name, value in asdict(news).items() if value not in (None, "")}
+        self.journal.record("worker", "point", told.pop("what"), **told)
+        if news.what == "joined":
+            self._environment.setdefault("workers", []).append(told)
+            write_json(self.run.environment, self._environment)
+        if line := told_in_words(news, self.elsewhere):
+            self.screen.say(line)
+
+    def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[Beat | None]:
+        return inflict(fault, self._hands_on(topology))
+
+    def _standing(self, topology: Topology) -> list[str]:
+        """Look for faults that stand; where nothing is ours there is nothing to look at."""
+        return standing(self._hands_on(topology)) if topology.proxies else []
+
+    def _hands_on(self, topology: Topology) -> Hands:
+        """Return what faults act with, the same for all of a run."""
         if self._hands is None:
-            api = ToxiproxyApi(topology.proxy_api)
-            self._hands = Hands(topology, api, self.journal, seed=self.plan.seed)
-        return inflict(fault, self._hands)
+            own = f"doorbuster-{self.guard.run_id}-"
+            api = ToxiproxyApi(topology.proxy_api, owner=own)
+            log = self.run.logs / "hooks.log"
+            self._hands = Hands(
+                topology,
+                api,
+                self.journal,
+                seed=self.plan.seed,
+                on_pledge=self.guard.watchdog.use_undo,
+                on_call=lambda: self.guard.watchdog.renew(WAITING_LEASE_S),
+                logs=log,
+            )
+        return self._hands
 
     def _tick(self, clock: Clock | None) -> None:
         """Keep the watchdog quiet, show what happened, and end the run where it has to end."""

@@ -1,10 +1,12 @@
 """`doorbuster rehearse`: one run of a plan, from the first process to the report."""
 
+import shlex
 from typing import Annotated
 
 import typer
 
 from chaos.calls import calls_for, proxy_names
+from chaos.respond import behaviour_of, respond_call
 from doorbuster.cli.acting import act
 from doorbuster.cli.interrupts import listening
 from doorbuster.cli.plans import (
@@ -12,19 +14,22 @@ from doorbuster.cli.plans import (
     PlanArgument,
     SeedOption,
     SetOption,
+    WorkersOption,
     find_plan,
+    reference_shop,
     summary_of,
 )
 from doorbuster.cli.plug import Guard, Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
-from doorbuster.faults import Down, Latency, ResetPeer, Timeout
+from doorbuster.cli.traffic import BindOption, ExpectOption, elsewhere, require_reachable
+from doorbuster.faults import Fault, Hooks, NetworkKind, Respond
 from doorbuster.journal import Journal
 from doorbuster.plan import Plan
 from doorbuster.plan.stored import store_plan
 from doorbuster.run import Rehearsal
 from doorbuster.rundir import new_run
-from doorbuster.timeline import timeline
+from doorbuster.timeline import Event, timeline
 from doorbuster.watch import Watch
 from reports import review
 
@@ -40,9 +45,14 @@ def rehearse(
     runs: RunsOption = RUNS,
     proxy: ProxyOption = "auto",
     dry_run: DryRunOption = False,
+    workers: WorkersOption = None,
+    expect_workers: ExpectOption = None,
+    bind: BindOption = None,
 ) -> int:
     """Rehearse a sale: start the shop, send the crowd, break things, and report."""
-    loaded = find_plan(plan, changes=changes or (), seed=seed)
+    place = elsewhere(expect_workers, bind, workers)
+    loaded = find_plan(plan, changes=changes or (), seed=seed, workers=workers or expect_workers)
+    require_reachable(place, loaded.plan)
     if dry_run:
         print_timeline(loaded.plan)
         return 0
@@ -55,7 +65,7 @@ def rehearse(
         with Journal(run.journal) as journal:
 
             def play(guard: Guard) -> None:
-                plug = Plug(screen.plan, run, guard, journal, screen, interrupts)
+                plug = Plug(screen.plan, run, guard, journal, screen, interrupts, place)
                 Rehearsal(screen.plan, plug.parts(), journal).run()
 
             act(run, journal=journal, screen=screen, proxy=proxy, body=play)
@@ -67,15 +77,28 @@ def rehearse(
 def print_timeline(plan: Plan) -> None:
     """Print what would happen when, with the calls to the proxy as they would be sent."""
     print(f"{plan.name}: {summary_of(plan)}")
+    redis = reference_shop().has_redis(plan.storefront)
     for event in timeline(plan):
         edge = "begin" if event.begins else "end"
         print(f"{event.at_s:8.2f} s  {edge:5}  {event.kind} {event.name}")
         if event.fault is None:
             continue
-        match event.fault.kind:
-            case Latency() | Timeout() | ResetPeer() | Down() as kind:
-                proxies = proxy_names(event.fault, "RUN")
-                for breakage in calls_for(event.fault.name, kind, proxies):
-                    print(f"{'':19}{breakage.begin if event.begins else breakage.end}")
-            case kind:
-                print(f"{'':19}{event.fault.word} {event.fault.on} {kind!r}")
+        for line in dry_lines(event.fault, event, redis=redis, seed=plan.seed):
+            print(f"{'':19}{line}")
+
+
+def dry_lines(fault: Fault, event: Event, *, redis: bool, seed: int) -> list[str]:
+    """Return what would be done at one moment of a fault; a beat of a flap turns it round."""
+    match fault.kind:
+        case Respond() as kind:
+            told = {fault.name: behaviour_of(kind, seed=seed)} if event.begins else {}
+            return [str(respond_call(told))]
+        case Hooks(begin=begin, end=end):
+            return [shlex.join(begin if event.begins else end)]
+        case kind if not isinstance(kind, NetworkKind):
+            return [f"{fault.word} {fault.on} {kind!r}"]
+    # The first beat of a flap ends what its begin began, the second begins it again.
+    begins = event.begins if event.kind == "fault" else event.beat % 2 == 0
+    proxies = [name for name in proxy_names(fault, "RUN") if redis or not name.endswith("-redis")]
+    breakages = calls_for(fault.name, fault.kind, proxies)
+    return [str(breakage.begin if begins else breakage.end) for breakage in breakages]

@@ -1,21 +1,25 @@
 """The plan as a whole, and the moments that follow from it."""
 
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from doorbuster.anchors import anchor_s
 from doorbuster.budgets import Budget, BudgetText, StopCondition, StopText, parse_budget, parse_stop
 from doorbuster.faults import NEED_REDIS, Fault, Frozen
+from doorbuster.faults.chance import RandomFaults, as_faults
 from doorbuster.operations import OPERATIONS
+from doorbuster.plan.fault_rules import check_faults
 from doorbuster.plan.limits import Limits, most_at_once, peak_per_s
 from doorbuster.plan.sale import Sale
 from doorbuster.plan.storefront import Storefront, known_shop
+from doorbuster.plan.target import ShopName, Target, require_reach
 from doorbuster.plan.traffic import Traffic
 from doorbuster.quantities import Duration
 
 DEFAULT_GOOD_WITHIN_S = 1.0
+DEFAULT_SEED = 7
 
 
 class Plan(Frozen):
@@ -23,17 +27,41 @@ class Plan(Frozen):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
     description: str = ""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 7
-    stack: Literal["embedded", "containers"] = "embedded"
-    shop: str = "reference"
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = DEFAULT_SEED
+    stack: Literal["embedded", "containers", "external"] = "embedded"
+    target: Target | None = None
+    shop: ShopName = "reference"
     storefront: Storefront = Storefront()
     sale: Sale
     traffic: Traffic
     faults: tuple[Fault, ...] = ()
+    random: RandomFaults | None = Field(default=None, exclude=True)
     good_within: dict[str, Duration] = Field(default_factory=dict)
     budgets: tuple[BudgetText, ...] = ()
     stop: tuple[StopText, ...] = ()
     limits: Limits = Limits()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drawn(cls, raw: Any, info: ValidationInfo) -> Any:
+        """Add the faults that `random` draws: a resolved plan has them as faults like any others.
+
+        So a run is repeated by its plan.json, whatever this version or another one would draw.
+        """
+        if not isinstance(raw, dict) or raw.get("random") is None:
+            return raw
+        try:
+            wanted = RandomFaults.model_validate(raw["random"], context=info.context)
+        except ValidationError:
+            return raw  # told with all other mistakes, as one of the field's
+        seed = wanted.seed if wanted.seed is not None else raw.get("seed", DEFAULT_SEED)
+        drawn = as_faults(wanted, seed=seed)
+        if not drawn:
+            raise ValueError(
+                f"`random` draws no fault with seed {seed}: expected a longer `for`, a higher "
+                "`rate` or another `seed`"
+            )
+        return {**raw, "faults": [*(raw.get("faults") or ()), *drawn]}
 
     @field_validator("name")
     @classmethod
@@ -42,12 +70,12 @@ class Plan(Frozen):
             raise ValueError("expected another name: `latest` means the latest run")
         return name
 
-    @field_validator("shop")
+    @field_validator("target")
     @classmethod
-    def _only_reference(cls, shop: str) -> str:
-        if shop != "reference":
-            raise ValueError("expected `reference`, the only shop that can be driven yet")
-        return shop
+    def _elsewhere_only(cls, target: Target | None, info: ValidationInfo) -> Target | None:
+        if target is not None and info.data.get("stack") not in (None, "external"):
+            raise ValueError("`target` is for `stack: external`: expected that as well")
+        return target
 
     @field_validator("good_within")
     @classmethod
@@ -70,6 +98,14 @@ class Plan(Frozen):
 
     @field_validator("faults")
     @classmethod
+    def _within_reach(cls, faults: tuple[Fault, ...], info: ValidationInfo) -> tuple[Fault, ...]:
+        if info.data.get("stack") == "external":
+            for fault in faults:
+                require_reach(fault)
+        return faults
+
+    @field_validator("faults")
+    @classmethod
     def _on_what_is_there(
         cls, faults: tuple[Fault, ...], info: ValidationInfo
     ) -> tuple[Fault, ...]:
@@ -85,9 +121,20 @@ class Plan(Frozen):
         return faults
 
     @model_validator(mode="after")
+    def _knows_its_shop(self) -> "Plan":
+        if self.stack == "external" and self.target is None:
+            raise ValueError("`stack: external` wants a `target` with its `base_url`")
+        if self.stack == "external" and "storefront" in self.model_fields_set:
+            default = self.storefront == Storefront()
+            if not default:
+                raise ValueError("`storefront` builds the reference shop: leave it out here")
+        if self.traffic.locustfile is not None and self.shop != "reference":
+            raise ValueError("`shop` says how to speak to it and `traffic.locustfile` does as well")
+        return self
+
+    @model_validator(mode="after")
     def _fits_its_timeline(self) -> "Plan":
-        for fault in self.faults:
-            self._check_fault(fault)
+        check_faults(self)
         opens_s, closes_s = self.opens_s, self.closes_s
         if not 0 <= opens_s < self.length_s:
             raise ValueError(f"sale.opens_at is at {opens_s:g} s, expected within the phases")
@@ -118,20 +165,6 @@ class Plan(Frozen):
                 f"limits.concurrent_faults ({limits.concurrent_faults})"
             )
         return self
-
-    def _check_fault(self, fault: Fault) -> None:
-        begins_s, ends_s = self.fault_span_s(fault)
-        baseline = self.traffic.arrivals[0]
-        if begins_s < baseline.lasts:
-            raise ValueError(
-                f"fault {fault.name!r} begins at {begins_s:g} s, expected after the first phase, "
-                f"{baseline.phase!r}, which is the baseline ({baseline.lasts:g} s)"
-            )
-        if ends_s >= self.length_s:
-            raise ValueError(
-                f"fault {fault.name!r} is lifted at {ends_s:g} s, expected before the last phase "
-                f"ends ({self.length_s:g} s): else its recovery is not seen"
-            )
 
     @cached_property
     def phase_starts_s(self) -> dict[str, float]:
@@ -184,6 +217,11 @@ class Plan(Frozen):
     @property
     def parsed_stops(self) -> tuple[StopCondition, ...]:
         return tuple(parse_stop(text) for text in self.stop)
+
+    @property
+    def rest_s(self) -> float:
+        """How long the shop may take to come to rest, payments and retries apart."""
+        return self.storefront.hold if self.target is None else self.target.settle
 
     @property
     def recovery_hold_s(self) -> float:

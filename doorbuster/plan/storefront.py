@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from doorbuster.faults import Frozen
-from doorbuster.quantities import Duration
+from doorbuster.quantities import Duration, Rate
 
 REDIS: Final = "redis"
 """What a strategy or flaw says it needs when it is built on Redis."""
@@ -30,6 +30,8 @@ class KnownShop:
 
     def has_redis(self, storefront: "Storefront") -> bool:
         """Tell whether a shop built like this has a Redis; others are spared the process."""
+        if storefront.waiting_room is not None:
+            return True
         chosen = [self.strategies.get(storefront.reservation, frozenset())]
         chosen += [self.flaws.get(flaw, frozenset()) for flaw in storefront.flaws]
         return any(REDIS in needs for needs in chosen)
@@ -43,7 +45,7 @@ class KnownShop:
         )
         ways = [f"`storefront.reservation` {', '.join(strategies)}"] if strategies else []
         ways += [f"`storefront.flaws` {', '.join(flaws)}"] if flaws else []
-        return " or ".join(ways) or "a shop that has one"
+        return " or ".join([*ways, "`storefront.waiting_room`"])
 
 
 def _needs(entries: list[dict[str, Any]]) -> Needs:
@@ -82,6 +84,32 @@ def _whole_seconds(every_s: float) -> float:
     return every_s
 
 
+def _some_rate(per_s: float) -> float:
+    if not 0 < per_s <= 100_000:
+        raise ValueError("expected a rate above 0/s and up to 100000/s: else nobody is admitted")
+    return per_s
+
+
+def _some_seconds(lease_s: float) -> float:
+    if lease_s < 1:
+        raise ValueError("expected at least 1s: nobody checks out in less")
+    return lease_s
+
+
+class WaitingRoom(Frozen):
+    """How shoppers wait before they may check out.
+
+    Args:
+        rate: Admissions a second, from T0 on.
+        active: How many may be admitted and not through with their checkout.
+        lease: How long an admission lasts; whoever has not checked out by then queues anew.
+    """
+
+    rate: Annotated[Rate, AfterValidator(_some_rate)]
+    active: Annotated[int, Field(ge=1)]
+    lease: Annotated[Duration, AfterValidator(_some_seconds)] = 300.0
+
+
 class Storefront(Frozen):
     """How the reference shop is built; for no other shop.
 
@@ -93,6 +121,7 @@ class Storefront(Frozen):
         hold: How long an unpaid order keeps its stock.
         redis_snapshot: How often Redis saves itself when something changed. A killed one comes
             back as of then; without this it comes back empty.
+        waiting_room: A line before the checkout; without this there is none.
     """
 
     replicas: Annotated[int, Field(ge=1, le=16)] = 1
@@ -103,6 +132,7 @@ class Storefront(Frozen):
     replication: Literal["synchronous", "asynchronous"] = "synchronous"
     hold: Duration = 15.0
     redis_snapshot: Annotated[Duration, AfterValidator(_whole_seconds)] | None = None
+    waiting_room: WaitingRoom | None = None
 
     @model_validator(mode="after")
     def _snapshot_of_something(self, info: ValidationInfo) -> "Storefront":

@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from doorbuster.faults import Frozen
+from doorbuster.plan.target import beside_plan
 from doorbuster.quantities import Duration, rate_per_s, rate_text
 
 Persona = Literal["patient", "refresher", "sniper", "abandoner", "decliner"]
@@ -89,8 +90,16 @@ class Traffic(Frozen):
         personas: Relative weights.
         max_in_flight: Sessions at once in the generator; above it arrivals are missed.
         max_lateness: The p99 of lateness per phase above which its figures are unknown.
-        timeout: How long a shopper's app waits for one answer.
+        timeout: How long a shopper's app waits for one answer, connecting included.
+        connect_timeout: How long it waits for a connection; `timeout` where that is shorter.
+        connections: Kept for the visit (`per_shopper`), or between all shoppers (`shared`), as
+            behind a gateway.
+        redirects: How many redirects the app follows, within the allow-list, before an answer
+            counts; with 0 the adapter judges the redirect itself.
+        ca_file: Certificates in PEM to trust instead of the system's or those in SSL_CERT_FILE.
+        locustfile: A plain Locust file whose users arrive instead of personas.
         patience: How long a shopper goes on with one operation, retries and polling included.
+        workers: Generator processes that share the arrivals and `max_in_flight` between them.
     """
 
     arrivals: Annotated[
@@ -101,5 +110,20 @@ class Traffic(Frozen):
     personas: Personas = Field(default_factory=lambda: dict(DEFAULT_PERSONAS))
     max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = 2000
     max_lateness: Duration | None = None
-    timeout: Duration = 3.0
+    timeout: Annotated[Duration, Field(gt=0)] = 3.0
+    connect_timeout: Annotated[Duration, Field(gt=0)] | None = None
+    connections: Literal["per_shopper", "shared"] = "per_shopper"
+    redirects: Annotated[int, Field(ge=0, le=10)] = 0
+    ca_file: str | None = None
     patience: Duration = 8.0
+    locustfile: Annotated[str, AfterValidator(beside_plan)] | None = None
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+
+    @model_validator(mode="after")
+    def _some_for_each_worker(self) -> "Traffic":
+        if self.workers > self.max_in_flight:
+            raise ValueError(
+                f"max_in_flight is {self.max_in_flight}: expected at least one session for each "
+                f"of the {self.workers} workers"
+            )
+        return self

@@ -13,6 +13,7 @@ import psutil
 from doorbuster import leftovers
 from doorbuster.components import RUN_MARK
 from doorbuster.errors import DoorbusterError
+from doorbuster.stack.hog import hog_program
 from doorbuster.stack.process import Program, spawn
 from doorbuster.stack.ready import wait_until_ready
 
@@ -42,6 +43,7 @@ class LocalComponent:
         self._ready = ready
         self._after_kill = after_kill
         self._root: subprocess.Popen[bytes] | None = None
+        self._hogs: list[LocalComponent] = []
 
     @property
     def name(self) -> str:
@@ -90,11 +92,36 @@ class LocalComponent:
         self.start()
         self.wait_ready()
 
+    def end(self, grace_s: float) -> None:
+        self._ask_to_end(self.program.stop_signal)
+        give_up_s = time.monotonic() + grace_s
+        while self.pids() and time.monotonic() < give_up_s:
+            time.sleep(0.02)
+        self.kill()
+
+    def start_hog(self, *, cores: int, bound_s: float) -> None:
+        for _ in range(cores):
+            program = hog_program(self.program, number=len(self._hogs) + 1, bound_s=bound_s)
+            hog = LocalComponent(program, run_id=self._run_id, address="", ready=lambda _: "")
+            self._hogs.append(hog)
+            hog.start()
+
+    def hogs(self) -> Sequence[int]:
+        return [pid for hog in self._hogs for pid in hog.pids()]
+
+    def end_hog(self) -> None:
+        for hog in self._hogs:
+            hog.kill()
+        self._hogs.clear()
+
     def ask_to_end(self) -> None:
         """Let the program end by itself, even if it was paused."""
+        self._ask_to_end(self.program.end_signal)
+
+    def _ask_to_end(self, how: signal.Signals) -> None:
         self.resume()
         if self._root is not None and self._root.poll() is None:
-            self._root.send_signal(self.program.end_signal)
+            self._root.send_signal(how)
 
     def _reap(self) -> None:
         if self._root is not None:

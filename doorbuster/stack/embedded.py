@@ -9,12 +9,14 @@ from doorbuster.errors import MissingPrerequisite
 from doorbuster.stack import postgres, redis, shop
 from doorbuster.stack.binaries import postgres_programs
 from doorbuster.stack.component import LocalComponent, end_all
+from doorbuster.stack.files import LocalFiles
 from doorbuster.stack.order import StackOrder
 from doorbuster.stack.place import postgres_account, temporary_place
 from doorbuster.stack.ports import LOOPBACK, free_ports, held, raise_file_limit, require_loopback
 from doorbuster.stack.postgres import PRIMARY, STANDBY, Cluster
-from doorbuster.stack.process import Place, Program
-from doorbuster.stack.proxies import QUIET, Connection, OwnProxy, ProxyApi, SharedProxy
+from doorbuster.stack.process import Place
+from doorbuster.stack.proxies import Connection, OwnProxy, ProxyApi, SharedProxy
+from doorbuster.stack.proxy_process import proxy_process
 from doorbuster.stack.ready import http_probe
 from doorbuster.stack.redis import REDIS, redis_url
 from doorbuster.stack.shop import ShopCommands
@@ -73,7 +75,12 @@ class Assembly:
         ports = free_ports(len(listeners) + len(upstream_of))
         self.ports = dict(zip(listeners, ports, strict=False))
         self.connections = {
-            name: Connection(name, listen_port=port, upstream_port=self.ports[listener])
+            name: Connection(
+                name,
+                listen_port=port,
+                upstream_port=self.ports[listener],
+                host=order.edge_host if name == "edge" else LOOPBACK,
+            )
             for (name, listener), port in zip(
                 upstream_of.items(), ports[len(listeners) :], strict=True
             )
@@ -127,24 +134,13 @@ class Assembly:
 
     def start_proxy(self) -> LocalComponent | None:
         """Start our own proxy, or make sure that the shared one answers."""
-        version = http_probe(urlsplit(self.proxy_url).netloc, "/version")
         if isinstance(self.proxy, SharedProxy):
+            version = http_probe(urlsplit(self.proxy_url).netloc, "/version")
             if objection := version():
                 raise MissingPrerequisite(f"no Toxiproxy at {self.proxy.url}: {objection}")
             return None
-        program = Program(
-            component="proxy",
-            command=shop.with_port(self.proxy.command, self.ports["proxy"]),
-            home=self.place.home_of("proxy"),
-            log=self.place.logs / "proxy.log",
-            environment=QUIET,
-        )
-        address = f"{LOOPBACK}:{self.ports['proxy']}"
         return self.start(
-            LocalComponent(
-                program, run_id=self.order.run_id, address=address, ready=lambda _: version()
-            ),
-            self.infrastructure,
+            proxy_process(self.proxy, self.place, port=self.ports["proxy"]), self.infrastructure
         )
 
     def start_provider(self) -> LocalComponent:
@@ -216,9 +212,7 @@ class Assembly:
             "STOREFRONT_PROVIDER_URL": f"http://{LOOPBACK}:{self.port_of('payments')}",
             "STOREFRONT_OPS_TOKEN": self.secrets.ops_token,
             "STOREFRONT_WEBHOOK_SECRET": self.secrets.webhook,
-            "STOREFRONT_RESERVATION": self.order.reservation,
-            "STOREFRONT_FLAWS": ",".join(self.order.flaws),
-            "STOREFRONT_HOLD_S": f"{self.order.hold_s:g}",
+            **shop.built(self.order),
         }
         if self.order.redis:
             settings["STOREFRONT_REDIS_URL"] = self.redis_url(self.port_of("redis"))
@@ -233,6 +227,8 @@ class Assembly:
                 direct_dsn=cluster.dsn(component.name),
                 proxied_dsn=cluster.shop_dsn(proxy_port=self.port_of(component.name)),
                 proxy=self.proxy_name(component.name),
+                upstream=component.address,
+                files=LocalFiles(cluster, component, replication_port=self.port_of("replication")),
             )
             for component in (primary, standby)
         ]
@@ -244,10 +240,11 @@ class Assembly:
             database=nodes,
             proxies=self.proxies_by_plan_word(),
             proxy_api=self.proxy_url,
-            shop_url=f"http://{LOOPBACK}:{self.port_of('edge')}",
+            shop_url=f"http://{self.connections['edge'].listen}",
             shop_direct_url=f"http://{LOOPBACK}:{self.ports['storefront']}",
             provider_direct_url=f"http://{LOOPBACK}:{self.ports['provider']}",
             ops_token=self.secrets.ops_token,
+            synchronous=self.order.replication == "synchronous",
             redis_direct_url=self.redis_url(self.ports[REDIS]) if self.order.redis else None,
         )
 

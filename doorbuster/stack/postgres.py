@@ -84,7 +84,7 @@ class Cluster:
     def program(self, node: str, *command: str) -> Program:
         """Return one of Postgres' programs, run for `node` as the right user.
 
-        SIGQUIT ends a server without a last checkpoint, which nobody will read.
+        SIGQUIT ends a server without a last checkpoint, which nobody will read; SIGINT with one.
         """
         return Program(
             component=node,
@@ -94,6 +94,7 @@ class Cluster:
             environment={"PGPASSWORD": self.superuser_password},
             account=self.account,
             end_signal=signal.SIGQUIT,
+            stop_signal=signal.SIGINT,
         )
 
     def run(self, node: str, *command: str) -> None:
@@ -162,22 +163,31 @@ def create_shop_database(cluster: Reachable) -> None:
 
 def create_standby(cluster: Cluster, *, replication_port: int) -> LocalComponent:
     """Return the standby, not yet started: a copy of the primary that follows through the proxy."""
-    data = cluster.data(STANDBY)
-    direct = f"host={LOOPBACK} port={cluster.ports[PRIMARY]} user={SUPERUSER}"
-    cluster.run(
-        STANDBY,
-        "pg_basebackup",
-        *("-D", str(data), "-R", "-X", "stream", "-d", direct),
-        *("--checkpoint=fast", "--no-sync", "--no-manifest"),
-    )
+    copy(cluster, STANDBY, of=PRIMARY, replication_port=replication_port)
+    return cluster.server(STANDBY)
+
+
+def copy(cluster: Cluster, node: str, *, of: str, replication_port: int) -> None:
+    """Fill a node's folder with a copy of another one, which it is to follow as its standby."""
+    base_backup(cluster, node, "-R", of=of, to=cluster.data(node))
     proxied = (
         f"host={LOOPBACK} port={replication_port} user={SUPERUSER} "
-        f"password={cluster.superuser_password} application_name={STANDBY}"
+        f"password={cluster.superuser_password} application_name={node}"
     )
     # The backup itself went past the proxy, and its own way is what -R noted; the last line wins.
-    with (data / "postgresql.auto.conf").open("a") as settings:
+    with (cluster.data(node) / "postgresql.auto.conf").open("a") as settings:
         settings.write(f"primary_conninfo = '{proxied}'\n")
-    return cluster.server(STANDBY)
+
+
+def base_backup(cluster: Cluster, node: str, *words: str, of: str, to: Path) -> None:
+    """Have `node` back another one up, past the proxy."""
+    direct = f"host={LOOPBACK} port={cluster.ports[of]} user={SUPERUSER}"
+    cluster.run(
+        node,
+        "pg_basebackup",
+        *("-D", str(to), *words, "-X", "stream", "-d", direct),
+        *("--checkpoint=fast", "--no-sync", "--no-manifest"),
+    )
 
 
 def begin_replication(cluster: Reachable, standby: Standby, *, synchronous: bool) -> None:

@@ -54,6 +54,8 @@ class Program:
     `home` is its working directory. No other component works in there, so every process found
     in it is one of this component's: Postgres overwrites the environment of its backends with
     their title, and only the working directory tells whose they are.
+
+    `end_signal` ends it with the stack, `stop_signal` in good order in the middle of a run.
     """
 
     component: str
@@ -63,6 +65,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     account: Account | None = None
     end_signal: signal.Signals = signal.SIGTERM
+    stop_signal: signal.Signals = signal.SIGTERM
 
 
 def spawn(program: Program, *, run_id: str, talk: bool = False) -> "subprocess.Popen[bytes]":

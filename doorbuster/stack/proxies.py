@@ -41,6 +41,11 @@ class SharedProxy:
     url: str
 
 
+def proxy_name(run_id: str, connection: str) -> str:
+    """Return what a run calls the proxy of a connection; no other proxy is touched."""
+    return f"doorbuster-{run_id}-{connection}"
+
+
 @dataclass(frozen=True)
 class Connection:
     """One connection between two parts: who listens in front, and what lies behind."""
@@ -48,14 +53,15 @@ class Connection:
     name: str
     listen_port: int
     upstream_port: int
+    host: str = LOOPBACK
 
     @property
     def listen(self) -> str:
-        return f"{LOOPBACK}:{self.listen_port}"
+        return f"{self.host}:{self.listen_port}"
 
     @property
     def upstream(self) -> str:
         return f"{LOOPBACK}:{self.upstream_port}"
 
     def proxy_name(self, run_id: str) -> str:
-        return f"doorbuster-{run_id}-{self.name}"
+        return proxy_name(run_id, self.name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from doorbuster.stack.component import LocalComponent
+from doorbuster.stack.order import StackOrder
 from doorbuster.stack.ports import LOOPBACK
 from doorbuster.stack.process import Place, Program
 from doorbuster.stack.ready import http_probe
@@ -62,6 +63,24 @@ def provider(
     )
     health = http_probe(address, "/healthz")
     return LocalComponent(program, run_id=place.run_id, address=address, ready=lambda _: health())
+
+
+def built(order: StackOrder) -> dict[str, str]:
+    """Return the storefront's settings that say how `order` wants it, wherever it runs."""
+    told = {
+        "STOREFRONT_RESERVATION": order.reservation,
+        "STOREFRONT_FLAWS": ",".join(order.flaws),
+        "STOREFRONT_HOLD_S": f"{order.hold_s:g}",
+    }
+    room = order.waiting_room
+    if room is not None:
+        told |= {
+            "STOREFRONT_WAITING_ROOM_RATE": repr(room.rate_per_s),
+            "STOREFRONT_WAITING_ROOM_ACTIVE": str(room.active_max),
+            "STOREFRONT_WAITING_ROOM_LEASE_S": repr(room.lease_s),
+            "STOREFRONT_WAITING_ROOM_SEED": str(room.seed),
+        }
+    return told
 
 
 def storefront(

@@ -33,7 +33,7 @@ LEFT JOIN (
   SELECT client_ref, bool_or(outcome <> 'fail') AS possible, any_value(reason) AS reason
   FROM operations WHERE op = 'reserve' GROUP BY client_ref
 ) AS asked USING (client_ref)
-WHERE asked.client_ref IS NULL OR NOT asked.possible
+WHERE NOT coalesce(asked.possible, $records_missing)
 """
 
 _TWICE: Final = """
@@ -88,11 +88,13 @@ def no_order_lost(run: Run) -> Verdict:
 
 def no_phantom_order(run: Run) -> Verdict:
     """Every order in the ledger was asked for by a client that was not told no."""
-    phantoms = run.row(f"SELECT count(*) AS phantoms FROM ({_PHANTOMS})")["phantoms"]
+    missing = run.timeline.records_missing
+    known = {"records_missing": missing is not None}
+    phantoms = run.row(f"SELECT count(*) AS phantoms FROM ({_PHANTOMS})", **known)["phantoms"]
     seen = run.row(
         "SELECT (SELECT count(*) FROM orders) AS orders, count(*) AS operations FROM operations"
     )
-    first = run.rows(f"{_PHANTOMS} ORDER BY created_at, order_id LIMIT 5")
+    first = run.rows(f"{_PHANTOMS} ORDER BY created_at, order_id LIMIT 5", **known)
     broken = None
     if phantoms and seen["operations"]:
         broken = (
@@ -107,6 +109,7 @@ def no_phantom_order(run: Run) -> Verdict:
                 run.ledger_unread,
                 None if seen["operations"] else "no operation was recorded to compare with",
                 None if seen["orders"] else "the ledger holds no order, so none could be false",
+                missing,
                 run.unsettled,
             ),
             sound=f"all {counted(seen['orders'], 'order')} in the ledger were asked for",

@@ -9,7 +9,7 @@ import msgspec
 from doorbuster.arrivals import expected_count
 from reports.evidence import Run
 from reports.figures.buckets import BUCKETS_SQL, bucket_parameters, phase_buckets
-from reports.figures.latency import percentiles
+from reports.figures.latency import worst_p99_s
 
 _OFFERED: Final = f"""
 WITH {BUCKETS_SQL}
@@ -40,13 +40,12 @@ class GeneratorFigures(msgspec.Struct, frozen=True):
 def generator_figures(run: Run) -> list[GeneratorFigures]:
     """Return the generator's figures phase by phase."""
     buckets = phase_buckets(run.plan)
-    late = percentiles(run, buckets, ("lateness",))
+    late = worst_p99_s(run, buckets, "lateness")
     seen = {row["bucket"]: row for row in run.rows(_OFFERED, **bucket_parameters(buckets))}
     nothing = {"offered": 0, "started": 0, "missed": 0}
     figures = []
     for phase in run.plan.traffic.arrivals:
         row = seen.get(phase.phase, nothing)
-        lateness = late.get((phase.phase, "lateness"))
         planned = expected_count(phase)
         counted = GeneratorFigures(
             phase=phase.phase,
@@ -54,7 +53,7 @@ def generator_figures(run: Run) -> list[GeneratorFigures]:
             offered=row["offered"],
             started=row["started"],
             missed=row["missed"],
-            lateness_p99_s=lateness.p99_s if lateness else None,
+            lateness_p99_s=late.get(phase.phase),
             cut_short=row["offered"] + _boundary_slack(run, phase.phase) < planned,
         )
         figures.append(msgspec.structs.replace(counted, reason=_reason(run, counted)))

@@ -10,9 +10,10 @@ from reports.figures.buckets import BUCKETS_SQL, Buckets, bucket_parameters
 
 _RANKED: Final = f"""
 WITH {BUCKETS_SQL}, merged AS (
-  SELECT bucket, tag, value_us, sum(count) AS n
-  FROM latency JOIN buckets USING (second) WHERE tag IN (SELECT unnest($tags::VARCHAR[]))
-  GROUP BY bucket, tag, value_us
+  SELECT bucket, what AS tag, value_us, sum(count) AS n
+  FROM (SELECT *, CASE WHEN $apart THEN tag || ' ' || source ELSE tag END AS what FROM latency)
+  JOIN buckets USING (second) WHERE tag IN (SELECT unnest($tags::VARCHAR[]))
+  GROUP BY bucket, what, value_us
 ), ranked AS (
   SELECT bucket, tag, value_us,
          sum(n) OVER (PARTITION BY bucket, tag ORDER BY value_us) AS upto,
@@ -50,6 +51,18 @@ def percentiles(
     }
 
 
+def worst_p99_s(run: Run, buckets: Buckets, tag: str) -> dict[str, float]:
+    """Return the p99 by bucket, of the generator process that did worst in it.
+
+    Merged, the many good ones would hide a bad one.
+    """
+    rows = _quantiles(run, buckets, (tag,), quantiles=(0.99,), apart=True)
+    worst: dict[str, float] = {}
+    for row in rows:
+        worst[row["bucket"]] = max(row["q0"] / 1e6, worst.get(row["bucket"], 0.0))
+    return worst
+
+
 def percentile_s(run: Run, seconds: Sequence[int], tag: str, *, quantile: float) -> float | None:
     """Return one percentile over `seconds`, None without a sample."""
     rows = _quantiles(run, {"": seconds}, (tag,), quantiles=(quantile,))
@@ -57,7 +70,12 @@ def percentile_s(run: Run, seconds: Sequence[int], tag: str, *, quantile: float)
 
 
 def _quantiles(
-    run: Run, buckets: Buckets, tags: Sequence[str], *, quantiles: Sequence[float]
+    run: Run,
+    buckets: Buckets,
+    tags: Sequence[str],
+    *,
+    quantiles: Sequence[float],
+    apart: bool = False,
 ) -> list[dict[str, Any]]:
     # The small amount taken off keeps 0.07 * 100, which is a little above 7, at rank 7.
     ranks = "".join(
@@ -65,4 +83,4 @@ def _quantiles(
         for n, quantile in enumerate(quantiles)
     )
     query = f"{_RANKED}{ranks} FROM ranked GROUP BY bucket, tag"
-    return run.rows(query, **bucket_parameters(buckets), tags=list(tags))
+    return run.rows(query, **bucket_parameters(buckets), tags=list(tags), apart=apart)

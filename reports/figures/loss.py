@@ -39,7 +39,14 @@ SELECT max(ended_s) AS newest_s FROM confirmations WHERE loss IS NULL AND ended_
 
 def is_database_loss(fault: FaultSpan) -> bool:
     """Tell whether `fault` ends a database node, so that what it confirmed may be gone."""
-    return fault.kind == "failover" or (fault.kind == "kill" and fault.on.startswith("postgres"))
+    node = fault.kind == "kill" and fault.on.startswith("postgres")
+    return node or fault.kind in ("failover", "restore")
+
+
+def lost_at_s(fault: FaultSpan) -> float:
+    """Return the last moment at which the lost node can have confirmed anything."""
+    steps_s = fault.steps_s
+    return steps_s.get("primary ended", steps_s.get("lost", fault.active_s or fault.begin_s))
 
 
 def losses(run: Run) -> list[Loss]:
@@ -49,7 +56,7 @@ def losses(run: Run) -> list[Loss]:
     found, after_s = [], float("-inf")
     for fault in run.timeline.faults:
         if is_database_loss(fault):
-            until_s = fault.steps_s.get("primary ended", fault.active_s or fault.begin_s)
+            until_s = lost_at_s(fault)
             found.append(_loss(run, fault, after_s=after_s, until_s=until_s))
             after_s = until_s
     return found

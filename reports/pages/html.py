@@ -90,6 +90,8 @@ def _setting(run: Run) -> list[tuple[str, str]]:
     ]
     if plan.storefront.flaws:
         known.append(("planted flaws", ", ".join(plan.storefront.flaws)))
+    if run.timeline.no_fault_stands:
+        known.append(("faults left standing", "none: no toxic, stopped process or misbehaviour"))
     if run.timeline.clean:
         known.append(("left behind", "nothing: no process, folder or shared memory of the run"))
     return [*known, *flat(run.plan_facts), *flat(run.environment)]

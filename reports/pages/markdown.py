@@ -30,6 +30,7 @@ def summary_markdown(answer: Review) -> str:
         _reasons(answer),
         _verdicts("Checks", [v for v in answer.verdicts if v.kind != "budget"]),
         _verdicts("Budgets", [v for v in answer.verdicts if v.kind == "budget"]),
+        _impossible(answer),
         _figures(answer),
         _recovery(answer),
     ]
@@ -55,6 +56,11 @@ def _first(verdict: Verdict) -> str:
     if verdict.ruling != "fail" or not verdict.witnesses:
         return ""
     return f" (first: {facts(verdict.witnesses[0])})"
+
+
+def _impossible(answer: Review) -> str:
+    rows = list(answer.impossible.items())
+    return _table("### Not possible at this level", ("check", "it needs"), rows) if rows else ""
 
 
 def _figures(answer: Review) -> str:

@@ -24,14 +24,17 @@ _HEADER: Final = struct.Struct(">iiiiqqd")
 
 
 def interval_rows(files: Mapping[Path, Path]) -> Iterator[str]:
-    """Yield `tag,second,value_us,count` lines of all logs, each whole file for its original."""
+    """Yield `tag,second,value_us,count,source` lines of all logs; each whole file has an original.
+
+    The source is the file's name, which is the number of the generator process that wrote it.
+    """
     for whole, original in files.items():
         with whole.open() as file:
             for number, line in enumerate(file, start=1):
                 if line.startswith(("#", '"')) or not line.strip():
                     continue
                 try:
-                    yield from _rows(line)
+                    yield from (f"{row},{original.stem}\n" for row in _rows(line))
                 except (ValueError, struct.error, zlib.error, binascii.Error) as error:
                     raise DoorbusterError(f"{original}:{number}: {error}: {line[:80]!r}") from error
 
@@ -42,7 +45,7 @@ def _rows(line: str) -> Iterator[str]:
         raise ValueError("expected Tag=<tag>,<start>,<length>,<max>,<histogram>")
     tag, second, encoded = match.groups()
     for value, count in counts(encoded):
-        yield f"{tag},{second},{value},{count}\n"
+        yield f"{tag},{second},{value},{count}"
 
 
 def counts(encoded: str) -> Iterator[tuple[int, int]]:

@@ -39,7 +39,8 @@ TABLES: Final[dict[str, tuple[str, type[msgspec.Struct]]]] = {
 _LATENCY: Final = """
 CREATE TABLE latency AS SELECT * FROM read_csv(
   ?, auto_detect=false, delim=',', header=false,
-  columns={'tag': 'VARCHAR', 'second': 'BIGINT', 'value_us': 'BIGINT', 'count': 'BIGINT'})
+  columns={'tag': 'VARCHAR', 'second': 'BIGINT', 'value_us': 'BIGINT', 'count': 'BIGINT',
+           'source': 'VARCHAR'})
 """
 
 

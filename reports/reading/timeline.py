@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from doorbuster.journal import Edge, JournalEvent, Kind
+from doorbuster.journal import NO_FAULT_STANDS, Edge, JournalEvent, Kind
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,13 @@ class Timeline:
         return self._rows_read("provider read")
 
     @property
+    def offers(self) -> frozenset[str] | None:
+        """What the shop offered to judge it by, None where the journal does not say."""
+        for event in self._events("stage", "point", "shop"):
+            return frozenset(str(event.detail.get("offers", "")).split())
+        return None
+
+    @property
     def quiesced(self) -> bool:
         """Whether the shop had come to rest before its books were read."""
         events = list(self._events("stage", "point", "quiesced"))
@@ -84,6 +91,12 @@ class Timeline:
     def clean(self) -> bool:
         """Whether somebody looked at the very end, and nothing of the run was left."""
         return any(self._events("stage", "point", "clean"))
+
+    @property
+    def no_fault_stands(self) -> bool:
+        """Whether somebody looked after the last fault, and nothing of any was left."""
+        looked = self._events("stage", "point", NO_FAULT_STANDS)
+        return any(event.detail.get("when") == "after the last fault" for event in looked)
 
     @property
     def gate(self) -> Gate | None:
@@ -96,6 +109,19 @@ class Timeline:
     def stops(self) -> list[str]:
         """What ended the run before its time: stop conditions, or `by hand`."""
         return [event.name for event in self._events("stop", "point")]
+
+    @property
+    def lost_workers(self) -> list[str]:
+        """What was lost of the generator: itself, or some of its workers."""
+        return [str(e.detail.get("message")) for e in self._events("worker", "point", "lost")]
+
+    @property
+    def records_missing(self) -> str | None:
+        """Why operations may have been done that no file tells of; None if all were written."""
+        for event in self._events("worker", "point", "lost"):
+            if event.detail.get("kept") is False:
+                return "the last operations of a lost worker never came home"
+        return None
 
     @property
     def failures(self) -> list[JournalEvent]:

@@ -17,6 +17,7 @@ PREFIXES = (
     ("/orders/", Priority.CHECKOUT),
     ("/v1/webhooks/", Priority.PAYMENT),
     ("/v1/checkouts", Priority.CHECKOUT),
+    ("/v1/queue/", Priority.CHECKOUT),
     # Who asks what it would cost, or grabs a coupon, means to buy; but holds nothing yet.
     ("/v1/pricing/", Priority.CLAIM),
     ("/v1/coupons/", Priority.CLAIM),
@@ -28,7 +29,8 @@ PREFIXES = (
 def priority_of(method: str, path: str) -> Priority | None:
     """Return the priority of a request, None for one that is always let in.
 
-    Asking where an order stands is part of buying: whoever does has units on hold.
+    Asking where an order stands is part of buying: whoever does has units on hold. So is standing
+    in the line before it.
     """
     if path == "/":
         return Priority.BROWSE

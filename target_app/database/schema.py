@@ -6,6 +6,7 @@ written together, in one transaction, by the functions beside this one.
 
 import asyncio
 
+from target_app.database.admissions import ADMISSION_TABLE
 from target_app.database.offers import OFFER_TABLES
 from target_app.database.pool import Database, UnavailableError, UnknownOutcomeError
 
@@ -134,6 +135,7 @@ async def create_schema(database: Database) -> None:
         await connection.execute("SELECT pg_advisory_xact_lock($1)", SCHEMA_LOCK)
         await connection.execute(SCHEMA)
         await connection.execute(OFFER_TABLES)
+        await connection.execute(ADMISSION_TABLE)
 
 
 async def create_schema_when_up(database: Database, *, patience_s: float = 30.0) -> None:

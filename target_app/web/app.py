@@ -26,6 +26,7 @@ from target_app.web import (
     quotes,
     settling,
     shopping,
+    waiting,
     webhooks,
 )
 from target_app.web.stamp import Stamp
@@ -49,6 +50,7 @@ def create_app(shop: Shop, *, drain: Drain | None = None) -> ASGIApp:
     _watch_breakers(shop)
     for face in (
         *SHOP_FRONT,
+        waiting,
         shopping,
         settling,
         webhooks,

@@ -10,16 +10,24 @@ IDEMPOTENCY_KEY = {
     "required": True,
     "schema": {"type": "string", "maxLength": 255},
 }
+ADMISSION_TOKEN = {
+    "name": "Admission-Token",
+    "in": "header",
+    "required": False,
+    "description": "From the waiting room, where there is one; good for one order.",
+    "schema": {"type": "string"},
+}
 
 
-def takes(body: type, *, keyed: bool = False) -> dict[str, Any]:
+def takes(body: type, *, keyed: bool = False, admitted: bool = False) -> dict[str, Any]:
     """Return the OpenAPI part of an endpoint that reads `body`."""
     (schema,), components = msgspec.json.schema_components([body], ref_template="#/$defs/{name}")
     inlined = _inline(schema, components)
     operation: dict[str, Any] = {
         "requestBody": {"required": True, "content": {"application/json": {"schema": inlined}}}
     }
-    return operation | ({"parameters": [IDEMPOTENCY_KEY]} if keyed else {})
+    parameters = [IDEMPOTENCY_KEY] * keyed + [ADMISSION_TOKEN] * admitted
+    return operation | ({"parameters": parameters} if parameters else {})
 
 
 def answers(media_type: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from target_app.problems import reply
 from target_app.readiness import breaker_is_closed, database_takes_writes, look_into, redis_answers
 from target_app.web.contract import answers
 from target_app.web.requests import shop_of
+from target_app.web.waiting import count_room
 
 router = APIRouter(tags=["health"])
 
@@ -38,4 +39,5 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     shop = shop_of(request)
     await request.app.state.books.refresh(shop.database)
+    await count_room(shop)
     return Response(shop.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

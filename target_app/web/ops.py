@@ -10,6 +10,7 @@ from target_app.sale import SaleSetup, looked_over, start_sale
 from target_app.web.contract import answers, problems, takes
 from target_app.web.ledger import export
 from target_app.web.requests import shop_of
+from target_app.web.waiting import empty_room
 
 QUIESCENCE = """
 SELECT (SELECT count(*) FROM orders WHERE status = 'payment_processing')
@@ -44,6 +45,7 @@ async def put_sale(request: Request) -> Response:
         await start_sale(connection, setup, rules)
         await shop.reservations.prepare(connection)
     shop.catalogue.forget()
+    await empty_room(shop, setup.starts_at)
     return reply(
         {
             "items": len(setup.items),

@@ -48,6 +48,10 @@ ORDERING = ASKING | {
     "campaign_ended": "The sale has ended.",
     "paused": "The sale is paused. Nothing was ordered.",
     "limit_exceeded": "That is more than one buyer may have.",
+    "admission_required": "Your turn is over. Nothing was ordered: join the line again.",
+    "position_expired": "Your place in the line is gone: nothing was heard of this page for too"
+    " long, or your turn passed. Join the line again.",
+    "waiting_room_unavailable": "The line does not answer. You keep your place; this page asks on.",
     "unknown_campaign": "This sale is over.",
     "unknown_sku": "This item is no longer for sale.",
 }

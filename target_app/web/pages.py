@@ -77,7 +77,11 @@ def _fingerprint(source: str) -> str:
 
 
 STYLE = _source("shop.css")
-SCRIPTS = {page: _source("shop.js", f"{page}.js") for page in ("front", "sale", "order")}
+SCRIPTS = {
+    "front": _source("shop.js", "front.js"),
+    "sale": _source("shop.js", "line.js", "sale.js"),
+    "order": _source("shop.js", "order.js"),
+}
 POLICY = (
     "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
     f"frame-ancestors 'none'; style-src {_fingerprint(STYLE)}; script-src "
@@ -135,7 +139,8 @@ async def front(request: Request) -> Response:
 
 @router.get("/sale/{sku:path}")
 async def sale(request: Request, sku: str) -> Response:
-    snapshot = await shop_of(request).catalogue.snapshot()
+    shop = shop_of(request)
+    snapshot = await shop.catalogue.snapshot()
     item = snapshot.products.get(sku)
     if item is None or snapshot.starts_at is None:
         raise ProblemError(404, "unknown_sku")
@@ -146,6 +151,7 @@ async def sale(request: Request, sku: str) -> Response:
         qty_max=min(QTY_MAX, item.limit_per_user or QTY_MAX),
         promotions=snapshot.promotions_on(sku),
         campaign_id=CAMPAIGN,
+        has_line=shop.room is not None,
         told=ORDERING,
         **_campaign(snapshot, item),
     )

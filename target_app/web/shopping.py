@@ -30,13 +30,14 @@ async def stock(request: Request, sku: str) -> Response:
 @router.post(
     "/checkouts",
     status_code=201,
-    openapi_extra=takes(Checkout, keyed=True),
+    openapi_extra=takes(Checkout, keyed=True, admitted=True),
     responses=problems(400, 403, 404, 409, 410, 412, 500),
 )
 async def check_out(request: Request) -> Response:
     key = idempotency_key(request)
     wish = parse(await request.body(), Checkout)
-    done = await shop_of(request).check_out(wish, key=key)
+    admission = request.headers.get("admission-token")
+    done = await shop_of(request).check_out(wish, key=key, admission=admission)
     headers = REPLAYED if done.replayed else None
     return Response(done.body, 201, headers=headers, media_type="application/json")
 

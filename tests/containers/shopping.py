@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 
-def open_sale(shop: httpx.Client, *, ops_token: str) -> None:
+def open_sale(shop: httpx.Client, *, ops_token: str, stock: int = 10) -> None:
     sale = {
         "starts_at": (datetime.now(UTC) - timedelta(minutes=1)).isoformat(),
         "ends_at": None,
-        "items": [{"sku": "HOT", "stock": 10, "price": 4900}],
+        "items": [{"sku": "HOT", "stock": stock, "price": 4900}],
     }
     operator = {"Authorization": f"Bearer {ops_token}"}
     shop.put("/ops/sale", json=sale, headers=operator).raise_for_status()

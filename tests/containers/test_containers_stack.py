@@ -20,6 +20,7 @@ from doorbuster.stack.postgres import ask
 from doorbuster.stack.ready import http_probe, wait_until_ready
 from tests.containers.engine_here import names_with
 from tests.containers.shopping import open_sale, pay, reserve
+from tests.waiting import eventually
 
 # The first test may have to wait for the engine and the images to be made.
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
@@ -129,6 +130,26 @@ def test_a_paused_provider_does_not_answer(up: Topology) -> None:
     finally:
         provider.resume()
     assert httpx.get(health, timeout=5, trust_env=False).status_code == 200
+
+
+def test_a_part_that_is_asked_to_end_does_and_can_be_started_again(up: Topology) -> None:
+    provider = up.components["provider"]
+    provider.end(10.0)
+    assert probe.is_ended(provider)
+    provider.restart()
+    health = f"{up.provider_direct_url}/healthz"
+    assert httpx.get(health, timeout=5, trust_env=False).status_code == 200
+
+
+def test_a_hog_in_a_container_can_be_seen_and_ended(up: Topology) -> None:
+    storefront = up.components["storefront-1"]
+    storefront.start_hog(cores=2, bound_s=30.0)
+    try:
+        assert eventually(lambda: len(storefront.hogs()) == 2)
+    finally:
+        storefront.end_hog()
+    assert eventually(lambda: storefront.hogs() == [])
+    assert storefront.pids()
 
 
 def test_a_storefront_reaches_redis_through_its_proxy(up: Topology) -> None:

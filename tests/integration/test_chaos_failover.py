@@ -13,9 +13,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from chaos import failover
 from chaos.hands import Hands
 from chaos.inflict import inflict
+from chaos.postgres import asking
 from chaos.toxiproxy import ToxiproxyApi
 from doorbuster.components import DatabaseNode, Topology
 from doorbuster.errors import DoorbusterError, FaultStuck
@@ -82,7 +82,7 @@ class Buyer:
 
     async def _buy(self) -> None:
         connection = await asyncpg.connect(self.dsn, ssl=False, timeout=5)
-        with suppress(*failover.DATABASE_ERRORS):
+        with suppress(*asking.DATABASE_ERRORS):
             while not self.enough.is_set():
                 order = len(self.confirmed_s) + 1
                 await connection.execute("INSERT INTO bought VALUES ($1)", order, timeout=5)
@@ -211,7 +211,7 @@ def test_the_node_that_says_nothing_is_taken_for_the_primary_and_a_lost_standby_
 ) -> None:
     with pair_behind_proxy(tmp_path, synchronous=False) as pair:
         with inflict(fault("postgres-a", name="frozen", pause={}), pair.hands):
-            found = failover.find_pair(pair.hands.topology.database)
+            found = asking.find_pair(pair.hands.topology.database)
             assert found.primary.component.name == PRIMARY
         with (
             pytest.raises(FaultStuck, match=r"SELECT pg_promote\(\) on postgres-b"),
@@ -220,4 +220,4 @@ def test_the_node_that_says_nothing_is_taken_for_the_primary_and_a_lost_standby_
             pair.components[STANDBY].kill()
         assert pair.steps[-1] == "fenced"
         with pytest.raises(DoorbusterError, match="one primary and a standby"):
-            failover.find_pair(pair.hands.topology.database)
+            asking.find_pair(pair.hands.topology.database)

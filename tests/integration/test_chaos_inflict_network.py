@@ -4,13 +4,17 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from chaos.calls import calls_for
 from chaos.hands import Hands
 from chaos.inflict import inflict
+from chaos.network import make_anew
 from chaos.toxiproxy import ToxiproxyApi
+from doorbuster.faults import Timeout
 from doorbuster.journal import Journal
 from tests.chaos_fakes import RUN, fault, topology
 from tests.proxy_servers import Line, ProxyServer, both_servers, line, receive, running, silent
@@ -107,3 +111,88 @@ def test_two_faults_on_one_connection_do_not_clash(edge: Line, hands: Hands) -> 
     with inflict(slow, hands), inflict(slower, hands):
         assert round_trip_s(edge, ends) >= 0.5
     assert hands.api.toxics(edge.name) == []
+
+
+def answered_s(ends: tuple[socket.socket, socket.socket], answer: bytes) -> float:
+    """Send an answer and return how long it took until all of it had arrived."""
+    client, upstream = ends
+    begun_s = time.monotonic()
+    upstream.sendall(answer)
+    assert receive(client, len(answer)) == answer
+    return time.monotonic() - begun_s
+
+
+def test_bandwidth_lets_so_much_through_in_a_second(edge: Line, hands: Hands) -> None:
+    ends = edge.open()
+    with inflict(fault("edge", bandwidth={"rate": "50KB/s"}), hands):
+        assert answered_s(ends, bytes(25_000)) >= 0.3
+    assert min(answered_s(ends, bytes(25_000)) for _ in range(5)) < 0.3
+
+
+def test_a_slicer_delays_each_piece(edge: Line, hands: Hands) -> None:
+    ends = edge.open()
+    with inflict(fault("edge", slicer={"size": "10B", "delay": "20ms"}), hands):
+        assert answered_s(ends, bytes(200)) >= 0.3
+    assert min(answered_s(ends, bytes(200)) for _ in range(5)) < 0.3
+
+
+def test_limited_data_is_cut_and_then_flows_again(edge: Line, hands: Hands) -> None:
+    with inflict(fault("edge", limit_data={"bytes": "100B"}), hands):
+        client, upstream = edge.open()
+        upstream.sendall(bytes(200))
+        assert receive(client, 200) == bytes(100)
+    assert answered_s(edge.open(), bytes(200)) < 5
+
+
+def test_a_slow_close_holds_the_end_back(edge: Line, hands: Hands) -> None:
+    with inflict(fault("edge", slow_close={"delay": "400ms"}), hands):
+        client, upstream = edge.open()
+        begun_s = time.monotonic()
+        upstream.close()
+        assert client.recv(1) == b""
+        assert time.monotonic() - begun_s >= 0.4
+
+
+def test_a_blackhole_swallows_requests_too(edge: Line, hands: Hands) -> None:
+    client, upstream = edge.open()
+    with inflict(fault("edge", blackhole={}), hands):
+        client.sendall(b"pay!")
+        assert silent(upstream, 0.3)
+        upstream.sendall(b"paid")
+        assert silent(client, 0.3)
+    assert round_trip_s(edge, edge.connect()) < 5
+
+
+def test_a_toxic_may_stand_in_the_way_of_requests_alone(edge: Line, hands: Hands) -> None:
+    ends = edge.open()
+    slow = {"delay": "300ms", "stream": "upstream"}
+    with inflict(fault("edge", latency=slow), hands):
+        assert round_trip_s(edge, ends) >= 0.3
+        assert min(answered_s(ends, b"news") for _ in range(5)) < 0.3
+
+
+def test_a_flap_turns_the_connection_off_and_on(edge: Line, hands: Hands) -> None:
+    with inflict(fault("edge", flap={"down": "1s", "up": "1s"}), hands) as beat:
+        assert beat is not None
+        with pytest.raises(ConnectionRefusedError):
+            edge.dial()
+        beat()
+        edge.upstream.accept()  # the look at the healed proxy
+        assert round_trip_s(edge, edge.connect()) < 5
+        beat()
+        with pytest.raises(ConnectionRefusedError):
+            edge.dial()
+    edge.upstream.accept()
+    assert round_trip_s(edge, edge.connect()) < 5
+
+
+def test_a_proxy_that_is_made_anew_keeps_its_address_and_the_others_toxics(
+    edge: Line, hands: Hands
+) -> None:
+    with inflict(fault("edge", name="slow", latency={"delay": "300ms"}), hands):
+        edge.add("timeout", name="stays", timeout=0)
+        (breakage,) = calls_for("stays", Timeout(), [edge.name])
+        make_anew(replace(breakage, toxic=replace(breakage.toxic, name="stays")), "stays", hands)
+        assert [toxic["type"] for toxic in hands.api.toxics(edge.name)] == ["latency"]
+        assert round_trip_s(edge, edge.connect()) >= 0.3
+    assert round_trip_s(edge, edge.connect()) < 5

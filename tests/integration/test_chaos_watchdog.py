@@ -253,6 +253,21 @@ def test_a_sweeper_removes_what_is_elsewhere(tmp_path: Path) -> None:
     assert swept.read_text() == "test-elsewhere"
 
 
+def test_faults_that_outlive_the_director_are_ended_by_their_commands(tmp_path: Path) -> None:
+    """The last word counts: what has been lifted meanwhile is not lifted again."""
+    mended, journal = tmp_path / "mended", tmp_path / "j"
+    watchdog = Watchdog.start("test-undo", journal=journal)
+    early = sweeper("open('never', 'w')")
+    late = sweeper(f"open({str(mended)!r}, 'w').write('yes')")
+    watchdog.use_undo({"early": early})
+    watchdog.use_undo({"late": late, "stays": sweeper("sys.exit('it would not go')")})
+    let_die(watchdog)
+    assert mended.read_text() == "yes"
+    assert not Path("never").exists()
+    (failure,) = read_records(journal, JournalEvent)
+    assert "fault 'stays' (it would not go)" in str(failure.detail["message"])
+
+
 @pytest.mark.parametrize(
     "command", [sweeper("sys.exit('a network would not go')"), ("/no/such/a network would not go",)]
 )

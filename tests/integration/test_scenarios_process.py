@@ -1,7 +1,6 @@
 """The traffic process as the director starts it: a whole small run, its ends and its failures."""
 
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -271,13 +270,3 @@ def test_broken_generator_is_never_swallowed(tmp_path, module, patch):
         _, stderr = process.communicate(order_line(run, loaded, shop.url) + line, WAIT_S)
     assert process.returncode == 4, stderr.decode()
     assert b"planted" in stderr
-
-
-def test_locustfile_without_an_order_says_what_to_do(tmp_path):
-    process = start(
-        *("-m", "locust", "-f", "scenarios/locustfile.py", "--headless", "--host", "http://x"),
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "HOME": str(tmp_path)},
-    )
-    _, stderr = process.communicate(timeout=WAIT_S)
-    assert process.returncode == 2
-    assert b"doorbuster rehearse PLAN" in stderr

@@ -1,7 +1,7 @@
 """The HTTP connection against servers that misbehave: right cause, bounded time, no crash."""
 
+import gzip
 import socket
-import struct
 import threading
 import time
 from contextlib import contextmanager
@@ -10,57 +10,28 @@ import gevent
 import pytest
 
 from doorbuster.errors import DoorbusterError, PlanError
-from scenarios import wire
+from scenarios import channel, wire
+from scenarios.deadlines import Deadlines
 from scenarios.endpoint import pin
 from scenarios.outcome import Answer, NoAnswer
+from tests.scripted_server import OK, answering, keep_answering, linger, reset, server
 
 pytestmark = pytest.mark.integration
 
 REQUEST = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+UNSAFE = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
 TIMEOUT_S = 0.5
 
-
-@contextmanager
-def server(behave):
-    """A server in a thread that lets `behave(connection, number)` treat each connection."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    threads = []
-
-    def treat(connection, number):
-        with connection:
-            try:
-                behave(connection, number)
-            except OSError:
-                return
-
-    def accept():
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=treat, args=(connection, len(threads)))
-            threads.append(thread)
-            thread.start()
-
-    acceptor = threading.Thread(target=accept)
-    acceptor.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        acceptor.join()
-        for thread in threads:
-            thread.join()
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+CODED = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+BOMB = gzip.compress(b"0" * 50_000_000)
 
 
 @contextmanager
 def connection_to(url):
-    deadlines = wire.Deadlines(TIMEOUT_S)
+    deadlines = Deadlines(time.monotonic, TIMEOUT_S)
     sweeper = gevent.spawn(deadlines.sweep_forever)
-    connection = wire.Connection(pin(url, ["127.0.0.1"]), deadlines, time.monotonic)
+    connection = wire.Connection(pin(url, ["127.0.0.1"]), deadlines)
     try:
         yield connection
     finally:
@@ -73,27 +44,6 @@ def exchanged(behave, count=1):
         return [connection.exchange(REQUEST) for _ in range(count)]
 
 
-def answering(*parts, then=None):
-    def behave(connection, _number):
-        connection.recv(65536)
-        for part in parts:
-            connection.sendall(part)
-        if then:
-            then(connection)
-
-    return behave
-
-
-def reset(connection):
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def linger(connection):
-    """Keep the connection open, silently, until the client ends it."""
-    connection.settimeout(5)
-    connection.recv(1)
-
-
 def drip(connection):
     """Send one header byte at a time, for as long as the client takes it (at most 5 s)."""
     for _ in range(100):
@@ -104,6 +54,17 @@ def drip(connection):
 def endless_headers(connection):
     for number in range(100_000):
         connection.sendall(b"X-Filler-%d: %s\r\n" % (number, b"y" * 100))
+
+
+def endless_interims(connection):
+    for _ in range(100_000):
+        connection.sendall(b"HTTP/1.1 103 Early\r\nX: y\r\n\r\n")
+
+
+def endless_chunk_extension(connection):
+    connection.sendall(b"1;")
+    for _ in range(10_000):
+        connection.sendall(b"e" * 4096)
 
 
 def endless_body(connection):
@@ -137,6 +98,12 @@ def endless_body(connection):
             answering(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n", then=endless_body),
             "too_large",
         ),
+        (answering(b"HTTP/1.1 100 Continue\r\n\r\n", then=endless_interims), "too_large"),
+        (answering(CHUNKED + b"1\r\nx\r\n0\r\n", then=endless_headers), "too_large"),
+        (answering(CHUNKED, then=endless_chunk_extension), "too_large"),
+        (answering(CODED % 5 + b"stuff"), "malformed"),
+        (answering(CODED % 10 + gzip.compress(b"x" * 99)[:10]), "malformed"),
+        (answering(CODED % len(BOMB) + BOMB), "too_large"),
     ],
     ids=[
         "closes at once",
@@ -156,6 +123,12 @@ def endless_body(connection):
         "endless headers",
         "endless body",
         "long body",
+        "endless interim responses",
+        "endless trailers",
+        "endless chunk extension",
+        "not gzip",
+        "truncated gzip",
+        "gzip bomb",
     ],
 )
 def test_no_answer_has_its_cause_and_bytes_were_sent(behave, cause):
@@ -204,16 +177,6 @@ def connections_used(behave, pause_s=0.0):
     ]
 
 
-def keep_answering(raw, times=100):
-    def behave(connection, _number):
-        for _ in range(times):
-            if not connection.recv(65536):
-                return
-            connection.sendall(raw)
-
-    return behave
-
-
 def test_connection_is_kept_between_requests():
     assert connections_used(keep_answering(OK)) == (1, [200, 200, 200])
 
@@ -235,18 +198,77 @@ def test_connection_that_the_shop_closed_while_idle_is_replaced_unnoticed():
     assert connections_used(keep_answering(OK, times=1), pause_s=0.1) == (3, [200, 200, 200])
 
 
-def test_connection_that_ends_at_the_next_request_is_unknown():
-    """The request's bytes were sent, so it may have taken effect: not to be repeated blindly."""
+def ends_at_the_second_request(connection, number):
+    """Only the first connection does: a kept one may end just when the next request leaves."""
+    connection.recv(65536)
+    connection.sendall(OK)
+    connection.recv(65536)
+    if number > 0:
+        connection.sendall(OK)
 
-    def behave(connection, _number):
+
+def test_kept_connection_that_ends_at_an_unsafe_request_is_unknown():
+    """The request's bytes were sent, so it may have taken effect: not to be repeated blindly."""
+    with server(ends_at_the_second_request) as url, connection_to(url) as connection:
+        first, second = connection.exchange(UNSAFE), connection.exchange(UNSAFE)
+    assert isinstance(first, Answer)
+    assert isinstance(second, NoAnswer)
+    assert (second.cause in ("eof", "reset"), second.sent_s is not None) == (True, True)
+
+
+def test_kept_connection_that_ends_at_a_safe_request_is_replaced():
+    first, second = exchanged(ends_at_the_second_request, count=2)
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
+    assert second.sent_s > first.ended_s
+
+
+def test_safe_request_is_not_repeated_once_an_answer_began():
+    connections = []
+
+    def behave(connection, number):
+        connections.append(number)
         connection.recv(65536)
         connection.sendall(OK)
         connection.recv(65536)
+        connection.sendall(OK[:20])
 
     first, second = exchanged(behave, count=2)
     assert isinstance(first, Answer)
     assert isinstance(second, NoAnswer)
-    assert (second.cause in ("eof", "reset"), second.sent_s is not None) == (True, True)
+    assert (second.cause, connections) == ("eof", [0])
+
+
+def test_safe_request_is_repeated_only_once():
+    connections = []
+
+    def behave(connection, number):
+        connections.append(number)
+        connection.recv(65536)
+        if number == 0:
+            connection.sendall(OK)
+            connection.recv(65536)
+
+    _, second = exchanged(behave, count=2)
+    assert isinstance(second, NoAnswer)
+    assert (second.cause, connections) == ("eof", [0, 1])
+
+
+def test_kept_connection_that_ended_unseen_is_replaced_before_an_unsafe_request():
+    """Nothing was sent on the old one, so nothing can have happened twice."""
+    ended = threading.Event()
+
+    def behave(connection, number):
+        connection.recv(65536)
+        connection.sendall(OK)
+        if number == 0:
+            connection.close()
+            ended.set()
+
+    with server(behave) as url, connection_to(url) as connection:
+        assert isinstance(connection.exchange(UNSAFE), Answer)
+        assert ended.wait(5)
+        assert isinstance(connection.exchange(UNSAFE), Answer)
 
 
 def test_refused_connection_sent_nothing():
@@ -319,7 +341,7 @@ def test_running_out_of_sockets_is_our_failure_not_the_shops(monkeypatch):
     def none_left(*_):
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(wire.socket, "socket", none_left)
+    monkeypatch.setattr(channel, "Socket", none_left)
     with (
         connection_to("http://127.0.0.1:9") as connection,
         pytest.raises(DoorbusterError, match="Too many open files"),
@@ -331,7 +353,8 @@ def test_running_out_of_sockets_is_our_failure_not_the_shops(monkeypatch):
     ("url", "message"),
     [
         ("http://example.test:80", "not on the allow-list"),
-        ("https://127.0.0.1:80", "expected http"),
+        ("ftp://127.0.0.1:80", "expected http"),
+        ("http://127.0.0.1:99999", "out of range"),
         ("127.0.0.1:80", "expected http"),
         ("http://127.0.0.1:80/base", "expected http"),
     ],

@@ -146,6 +146,45 @@ def test_a_component_may_say_goodbye_even_when_paused(place: Place) -> None:
     assert component.logs.read_text() == "closing time\n"
 
 
+ENDS_IN_ORDER = """
+import signal, sys, time
+def end(*_):
+    open("ended in order", "w").close()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, {})
+open("ready", "w").close()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("handler", ["end", "signal.SIG_IGN"])
+def test_in_the_middle_of_a_run_it_is_asked_to_end_and_then_made_to(
+    place: Place, handler: str
+) -> None:
+    component = component_of(python(place, ENDS_IN_ORDER.format(handler)), place)
+    component.start()
+    component.wait_ready()
+    begun_s = time.monotonic()
+    component.end(5.0 if handler == "end" else 0.3)
+    assert not component.pids()
+    in_order = (component.program.home / "ended in order").exists()
+    assert in_order == (handler == "end")
+    assert in_order or time.monotonic() - begun_s >= 0.3
+    component.restart()
+    assert component.pids()
+    end_all([component])
+
+
+def test_hogs_end_by_themselves_should_nobody_end_them(place: Place) -> None:
+    component = component_of(python(place, ENDS_IN_ORDER.format("end")), place)
+    component.start_hog(cores=2, bound_s=0.5)
+    assert len(component.hogs()) == 2
+    assert component.pids() == []
+    assert leftovers.stack_processes_of(place.run_id), "whoever sweeps the run finds them"
+    assert eventually(lambda: component.hogs() == [])
+    component.end_hog()
+
+
 def test_a_component_that_ends_while_starting_is_quoted(place: Place) -> None:
     component = component_of(python(place, "raise SystemExit('the shelf is empty')"), place)
     component.start()

@@ -15,6 +15,9 @@ KINDS: tuple[dict[str, Any], ...] = (
     {"timeout": {}},
     {"reset_peer": {"after": "10ms"}},
     {"down": {}},
+    {"blackhole": {}},
+    {"slicer": {"size": "10B"}},
+    {"flap": {"down": "1s", "up": "1s"}},
 )
 
 places = st.tuples(st.sampled_from((*CONNECTIONS, "postgres")), st.sampled_from(KINDS))

@@ -38,7 +38,7 @@ def test_a_percentile_is_that_of_the_sorted_values() -> None:
         def law(values_us: list[int], percent: int) -> None:
             run.connection.execute("DELETE FROM latency")
             rows = [("pay.intended", n % 3, value_us, 1) for n, value_us in enumerate(values_us)]
-            run.connection.executemany("INSERT INTO latency VALUES (?, ?, ?, ?)", rows)
+            run.connection.executemany("INSERT INTO latency VALUES (?, ?, ?, ?, '0')", rows)
             rank = math.ceil(Fraction(percent, 100) * len(values_us))
             expected_s = sorted(values_us)[rank - 1] / 1e6
             found_s = percentile_s(run, [0, 1, 2], "pay.intended", quantile=percent / 100)

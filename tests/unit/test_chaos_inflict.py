@@ -1,5 +1,7 @@
 """What is undone, and in which order, when the acting out of a fault goes wrong."""
 
+from dataclasses import replace
+
 import pytest
 
 from chaos.calls import toxic_name
@@ -27,7 +29,7 @@ def test_a_toxic_stands_on_both_nodes_while_the_fault_lasts(
 ) -> None:
     before = api.state
     with inflict(SLOW, hands(api, journal)):
-        latency = ("latency", "downstream", {"latency": 1000, "jitter": 0})
+        latency = ("latency", "downstream", {"latency": 1000, "jitter": 0}, 1.0)
         assert api.standing[A] == api.standing[B] == {toxic_name(SLOW.name): latency}
     assert api.state == before
     assert api.calls == [f"add {A}", f"add {B}", f"remove {B}", f"remove {A}"]
@@ -36,10 +38,19 @@ def test_a_toxic_stands_on_both_nodes_while_the_fault_lasts(
 def test_every_call_is_journalled_before_and_after(api: FakeApi, journal: FakeJournal) -> None:
     with inflict(fault("edge", name="dark", down={}), hands(api, journal)):
         pass
-    shut = ("call", f"POST /proxies/{EDGE}")
+    shut = ("call", f"PATCH /proxies/{EDGE}")
     assert journal.events == [
         (*shut, {"fault": "dark", "before": before}) for before in (True, False, True, False)
     ]
+
+
+def test_whoever_waits_is_told_before_each_call(api: FakeApi, journal: FakeJournal) -> None:
+    """Copying a database takes longer than a director may say nothing."""
+    told: list[int] = []
+    patient = replace(hands(api, journal), on_call=lambda: told.append(len(journal.events)))
+    with inflict(fault("edge", down={}), patient):
+        pass
+    assert told == [0, 2]
 
 
 def test_when_the_second_proxy_cannot_be_broken_the_first_is_mended(
@@ -87,9 +98,34 @@ def test_a_removal_that_hangs_is_forced_by_shutting_the_proxy(
     assert api.state == before
 
 
+def test_what_will_not_go_at_all_goes_with_its_proxy_which_keeps_what_others_want(
+    api: FakeApi, journal: FakeJournal
+) -> None:
+    both = hands(api, journal)
+    with inflict(fault("edge", name="other", latency={"delay": "1s"}), both):
+        other = dict(api.standing[EDGE])
+        with inflict(fault("edge", name="stays", timeout={}), both):
+            api.failing[f"remove {EDGE}"] = 99
+        assert api.standing[EDGE] == other
+        assert f"recreate {EDGE}" in api.calls
+        api.failing = {}
+    assert not api.standing[EDGE]
+    ways = [detail["way"] for kind, name, detail in journal.events if name == "escalated"]
+    assert ways == ["proxy shut and opened", "proxy made anew"]
+
+
+def test_a_proxy_made_anew_stays_shut_for_another_fault(api: FakeApi, journal: FakeJournal) -> None:
+    both = hands(api, journal)
+    with inflict(fault("edge", name="dark", down={}), both):
+        with inflict(fault("edge", name="stays", timeout={}), both):
+            api.failing[f"remove {EDGE}"] = 99
+        assert not api.enabled[EDGE]
+    assert api.enabled[EDGE]
+
+
 def test_a_fault_that_stays_says_how_to_lift_it_by_hand(api: FakeApi, journal: FakeJournal) -> None:
     with pytest.raises(FaultStuck) as stuck, inflict(SLOW, hands(api, journal)):
-        api.failing[f"remove {A}"] = 99
+        api.failing |= {f"remove {A}": 99, f"recreate {A}": 1}
     path = f"http://127.0.0.1:8474/proxies/{A}/toxics/{toxic_name(SLOW.name)}"
     assert f"curl -X DELETE {path}" in str(stuck.value)
     assert "'postgres latency'" in str(stuck.value)
@@ -102,7 +138,7 @@ def test_a_proxy_that_stays_shut_is_stuck(api: FakeApi, journal: FakeJournal) ->
         pytest.raises(FaultStuck, match=f'"enabled": true.*{EDGE}'),
         inflict(fault("edge", down={}), hands(api, journal)),
     ):
-        api.failing[f"enable {EDGE}"] = 1
+        api.failing |= {f"enable {EDGE}": 1, f"recreate {EDGE}": 1}
 
 
 def test_a_proxy_stays_shut_until_the_last_fault_lets_it_go(

@@ -56,3 +56,34 @@ def test_array_may_be_null() -> None:
 def test_number_is_given_back_as_it_came() -> None:
     assert repr(Body({"toxicity": 1.0}).number("toxicity", 0)) == "1"
     assert repr(Body({"toxicity": 0.5}).number("toxicity", 0)) == "0.5"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (1, "1"),
+        (1.0, "1"),
+        (0.1, "0.1"),
+        (123456789.123, "123456790"),
+        (3.4028234663852886e38, "3.4028235e+38"),
+        (1e-46, "0"),
+        (-0.5, "-0.5"),
+    ],
+)
+def test_numbers_are_of_single_precision_as_in_go(given: float, shown: str) -> None:
+    assert str(Body({"toxicity": given}).number("toxicity", 1)) == shown
+
+
+@pytest.mark.parametrize("given", [1e39, float("inf"), 10**400, "1", True])
+def test_what_is_no_number_of_single_precision_is_refused(given: object) -> None:
+    with pytest.raises(ApiError, match="toxicity must be a number"):
+        Body({"toxicity": given}).number("toxicity", 1)
+
+
+def test_counts_are_whole_and_not_negative() -> None:
+    assert Body({"ttl_ms": 7}).count("ttl_ms") == 7
+    assert Body({"ttl_ms": 0}).count("ttl_ms") is None
+    assert Body({}).count("ttl_ms") is None
+    for wrong in (-1, 1.5, "7"):
+        with pytest.raises(ApiError, match="ttl_ms must be"):
+            Body({"ttl_ms": wrong}).count("ttl_ms")

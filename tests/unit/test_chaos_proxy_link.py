@@ -1,7 +1,6 @@
 """How a link wires its stages, with fakes for the sockets on its ends."""
 
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import pytest
@@ -51,7 +50,7 @@ def destination() -> FakeSide:
 
 @pytest.fixture
 def link(source: Any, destination: Any) -> Link:
-    link = Link(source, destination, clock=source.clock, random=Random(0))
+    link = Link(source, destination, clock=source.clock, seed="0")
     link.start([])
     return link
 
@@ -148,9 +147,9 @@ def test_abandoned_link_drops_data_and_rings_no_more(
 def test_reset_peer_marks_sockets_only_when_a_connection_starts(
     source: Any, destination: Any
 ) -> None:
-    link = Link(source, destination, clock=source.clock, random=Random(0))
+    link = Link(source, destination, clock=source.clock, seed="0")
     link.start([toxic("noop")])
     link.add(toxic("reset_peer"))
     assert (source.resets, destination.resets) == (False, False)
-    Link(source, destination, clock=source.clock, random=Random(0)).start([toxic("reset_peer")])
+    Link(source, destination, clock=source.clock, seed="0").start([toxic("reset_peer")])
     assert (source.resets, destination.resets) == (True, True)

@@ -82,12 +82,20 @@ def test_leaving_latency_passes_on_all_it_holds_and_its_end(link: FakeLink) -> N
     assert len(link.arrived) == 2
 
 
-def test_timeout_drops_data_and_the_end(link: FakeLink) -> None:
+def test_timeout_drops_data_and_never_closes_by_itself(link: FakeLink) -> None:
     hole = at_work(link, "timeout", timeout=0)
     hole.feed(b"a")
-    hole.end()
     link.clock.advance(3600)
     assert (link.arrived, link.ended_s) == ([], None)
+
+
+@pytest.mark.parametrize("timeout", [0, 1000])
+def test_timeout_passes_the_end_on_at_once(link: FakeLink, timeout: int) -> None:
+    hole = at_work(link, "timeout", timeout=timeout)
+    hole.feed(b"a")
+    hole.end()
+    link.clock.advance(10)
+    assert (link.arrived, link.ended_s) == ([], 0.0)
 
 
 def test_timeout_counts_from_the_last_chunk(link: FakeLink) -> None:

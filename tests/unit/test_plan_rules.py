@@ -53,7 +53,7 @@ RULES: Final = [
     ("name", GONE, "Field required"),
     ("seed", -1, "greater than or equal to 0"),
     ("seed", 2**63, "less than 9223372036854775808"),
-    ("stack", "mainframe", "'embedded' or 'containers'"),
+    ("stack", "mainframe", "'embedded', 'containers' or 'external'"),
     ("shop", "mine", "expected `reference`"),
     ("storefront.replicas", 0, "greater than or equal to 1"),
     ("storefront.replicas", 17, "less than or equal to 16"),
@@ -69,7 +69,7 @@ RULES: Final = [
         "storefront.redis_snapshot",
         "5s",
         "does nothing in a shop without Redis: expected `storefront.reservation` gate or "
-        "`storefront.flaws` W9 as well",
+        "`storefront.flaws` W9 or `storefront.waiting_room` as well",
     ),
     ("good_within.reserv", "1s", "unknown operation 'reserv': expected one of view, stock, status"),
     ("goals", {}, "Extra inputs are not permitted"),
@@ -127,23 +127,43 @@ RULES: Final = [
     (
         "faults.0.down",
         {},
-        "expected exactly one kind of fault (latency, timeout, reset_peer, down,",
+        "expected exactly one kind of fault (latency, bandwidth, timeout, blackhole,",
     ),
-    ("faults.0.latency", GONE, "kill, pause, failover, respond), got none"),
+    ("faults.0.latency", GONE, "flush, respond, hooks), got none"),
     ("faults.0.latency.jiter", "1s", "Extra inputs are not permitted"),
     ("faults.0.on", "kitchen", "unknown component: expected one of edge, payments"),
     ("faults.0.on", "storefront-0", "unknown component"),
-    ("faults.0.on", "storefront-1", "storefront-1 takes kill, pause, not latency"),
-    ("faults.0.on", "redis-server", "redis-server takes kill, pause, not latency"),
+    (
+        "faults.0.on",
+        "storefront-1",
+        "storefront-1 takes kill, pause, restart, crash_loop, hog, hooks, not latency",
+    ),
+    (
+        "faults.0.on",
+        "redis-server",
+        "redis-server takes kill, pause, restart, crash_loop, hog, partition, flush, hooks, not",
+    ),
     (
         "faults.0.on",
         "redis",
         "fault 'payments latency' is on redis, and this shop has no Redis: expected "
         "`storefront.reservation` gate or `storefront.flaws` W9",
     ),
-    ("faults.1.on", "payments", "payments takes latency, timeout, reset_peer, down, not failover"),
-    ("faults.1.on", "provider", "provider takes kill, pause, respond, not failover"),
+    (
+        "faults.1.on",
+        "payments",
+        "payments takes latency, bandwidth, timeout, blackhole, reset_peer, slow_close, slicer,",
+    ),
+    (
+        "faults.1.on",
+        "provider",
+        "provider takes kill, pause, restart, crash_loop, hog, partition, respond, hooks, not",
+    ),
     ("faults.1.failover.lose", "face", "'process' or 'machine'"),
+    ("faults.1.failover.by", "magic", "'kill' or 'pause'"),
+    ("faults.0.latency.share", "0%", "expected more than 0"),
+    ("faults.0.latency.stream", "sideways", "'upstream' or 'downstream'"),
+    ("faults.0.on", " ", "or any name with `hooks`"),
     ("faults.1.name", "payments latency", "two faults are called 'payments latency'"),
     # the budgets and stop conditions
     ("budgets.0", "errors <= 1% during rash", "unknown phase 'rash': expected one of baseline"),
@@ -192,9 +212,23 @@ def test_what_is_at_a_limit_is_allowed(path: str, value: object) -> None:
         ("redis-server", {"kill": {}}),
         ("postgres", {"latency": {"delay": "1s"}}),
         ("storefront", {"kill": {}}),
-        ("storefront-2", {"pause": {}}),
+        ("storefront-1", {"pause": {}}),
         ("postgres-b", {"kill": {}}),
         ("provider", {"respond": {"mode": "slow", "share": "30%"}}),
+        ("edge", {"blackhole": {}}),
+        ("payments", {"bandwidth": {"rate": "64KB/s"}}),
+        ("webhooks", {"slow_close": {"delay": "1s"}}),
+        ("postgres", {"slicer": {"size": "1KB", "variation": "200B"}}),
+        ("redis", {"limit_data": {"bytes": "1MB"}}),
+        ("replication", {"flap": {"down": "500ms", "up": "1s"}}),
+        ("provider", {"partition": {}}),
+        ("storefront-1", {"crash_loop": {"down": "1s", "up": "1s"}}),
+        ("storefront", {"hog": {"cores": 2}}),
+        ("postgres", {"lag": {"delay": "5s"}}),
+        ("postgres", {"lock": {"sku": "HOT-1"}}),
+        ("postgres", {"connections": {"left": 3}}),
+        ("postgres", {"restore": {}}),
+        ("the cdn", {"hooks": {"begin": ["true"], "end": ["true"]}}),
     ],
 )
 def test_each_component_takes_its_kinds(on: str, kind: dict[str, Any]) -> None:
@@ -215,6 +249,10 @@ def test_each_component_takes_its_kinds(on: str, kind: dict[str, Any]) -> None:
         ("postgres-a", {"down": {}}),
         ("storefront-1", {"latency": {"delay": "1s"}}),
         ("provider", {"timeout": {}}),
+        ("storefront-1", {"partition": {}}),
+        ("provider", {"rolling": {}}),
+        ("redis", {"flush": {}}),
+        ("edge", {"lock": {"sku": "HOT-1"}}),
     ],
 )
 def test_no_component_takes_another_kind(on: str, kind: dict[str, Any]) -> None:
@@ -229,6 +267,7 @@ def test_no_component_takes_another_kind(on: str, kind: dict[str, Any]) -> None:
         {"reservation": "gate", "redis_snapshot": "2s"},
         {"flaws": ["W13", "W9"], "redis_snapshot": "1s"},
         {"reservation": "gate"},
+        {"waiting_room": {"rate": "5/s", "active": 5}, "redis_snapshot": "1s"},
     ],
 )
 @pytest.mark.parametrize(("on", "kind"), [("redis", {"down": {}}), ("redis-server", {"kill": {}})])
@@ -243,9 +282,9 @@ def test_faults_of_redis_are_for_shops_that_have_one(
         Plan.model_validate(raw, context=CONTEXT)
 
 
-def test_a_shop_without_any_way_to_redis_says_so() -> None:
+def test_a_shop_whose_stock_never_needs_redis_may_have_it_for_its_line() -> None:
     shop = KnownShop({"naive": frozenset()}, flaws={})
-    assert shop.ways_to_redis == "a shop that has one"
+    assert shop.ways_to_redis == "`storefront.waiting_room`"
 
 
 def test_a_kill_that_restarts_ends_by_itself() -> None:

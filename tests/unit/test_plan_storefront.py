@@ -1,5 +1,6 @@
 """What a plan's storefront comes to: what the shop can be, and what the stack is asked for."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,14 @@ import pytest
 
 from doorbuster.cli import plans
 from doorbuster.cli.plug import stack_order
+from doorbuster.errors import PlanError
 from doorbuster.plan import KnownShop, load_plan
 from doorbuster.plan.stored import read_plan, store_plan
 from doorbuster.rundir import RunDirectory
+from doorbuster.stack.order import RoomOrder
+from doorbuster.stack.shop import built
+from target_app.settings import StorefrontSettings
+from target_app.waiting.room import RoomLimits
 from tests.fakes import PLAN, changed
 
 
@@ -91,3 +97,38 @@ def test_a_shop_without_flaws_lists_none(
     monkeypatch.setattr(plans, "described", lambda: {**DESCRIBED, "flaws": []})
     plans.strategies()
     assert "what is wrong" not in capsys.readouterr().out
+
+
+def test_a_waiting_room_is_ordered_with_a_redis_to_stand_in(tmp_path: Path) -> None:
+    room = "waiting_room: {rate: 20/s, active: 50, lease: 30s}"
+    text = changed("replicas: 1", f"reservation: plain, {room}")
+    plan = load_plan(text, source="plan.yaml", environ={}, shop=SHOP).plan
+    order = stack_order(plan, SHOP, run_id="tiny-1", logs=tmp_path)
+    assert order.redis
+    assert order.waiting_room == RoomOrder(20.0, active_max=50, lease_s=30.0, seed=7)
+    told = {"STOREFRONT_DATABASES": "postgresql://x", "STOREFRONT_PROVIDER_URL": "http://x"}
+    told |= {"STOREFRONT_OPS_TOKEN": "o", "STOREFRONT_WEBHOOK_SECRET": "w"}
+    settings = StorefrontSettings.from_environment(
+        told
+        | built(replace(order, reservation="row_lock"))
+        | {"STOREFRONT_REDIS_URL": "redis://x"},
+        prefix="STOREFRONT_",
+    )
+    assert settings.room_limits == RoomLimits(20.0, active_max=50, lease_s=30.0)
+    assert settings.waiting_room_seed == "7"
+
+
+@pytest.mark.parametrize(
+    ("room", "complaint"),
+    [
+        ("{rate: 20/s}", "waiting_room: `active` is missing"),
+        ("{rate: 0/s, active: 5}", "waiting_room.rate = .0/s.: expected a rate above 0/s"),
+        ("{rate: 20/s, active: 0}", "waiting_room.active = 0: .*greater than or equal to 1"),
+        ("{rate: 20/s, active: 5, lease: 0s}", "waiting_room.lease = .0s.: expected at least 1s"),
+        ("{rate: 20/s, active: 5, least: 9s}", "storefront.waiting_room.least: unknown key"),
+    ],
+)
+def test_a_room_that_admits_nobody_is_refused(room: str, complaint: str) -> None:
+    text = changed("replicas: 1", f"reservation: plain, waiting_room: {room}")
+    with pytest.raises(PlanError, match=complaint):
+        load_plan(text, source="plan.yaml", environ={}, shop=SHOP)

@@ -1,6 +1,6 @@
 """Each check on literal histories: what it must see, and what it must not claim."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -28,7 +28,7 @@ from reports.checks import (
     stock_conserved,
 )
 from reports.evidence import Run, run_of
-from tests.unit.reports_fixture import PLAN, books_read, clock
+from tests.unit.reports_fixture import PLAN, books_read, clock, event
 
 Tables = dict[str, list[Any]]
 
@@ -125,16 +125,23 @@ def journal_of(tables: Tables, *, read: bool, quiet: bool) -> list[JournalEvent]
 
 
 def asked(
-    check: Callable[[Run], Verdict], tables: Tables, *, read: bool = True, quiet: bool = True
+    check: Callable[[Run], Verdict],
+    tables: Tables,
+    *,
+    read: bool = True,
+    quiet: bool = True,
+    lost: Sequence[JournalEvent] = (),
 ) -> Verdict:
     """Return what `check` says about literal rows."""
-    journal = journal_of(tables, read=read, quiet=quiet)
+    journal = [*journal_of(tables, read=read, quiet=quiet), *lost]
     with run_of(TWO_IN_STOCK, journal, **tables) as run:
         return check(run)
 
 
 UNREAD: dict[str, Any] = {"read": False}
 UNSETTLED: dict[str, Any] = {"quiet": False}
+WORKER_LOST: dict[str, Any] = {"lost": [event("worker", "point", "lost", 20.0, kept=False)]}
+LOST_BUT_KEPT: dict[str, Any] = {"lost": [event("worker", "point", "lost", 20.0, kept=True)]}
 
 OVERSELL = {
     "all sold": (sale(1, 2), {}, "pass"),
@@ -257,6 +264,13 @@ PHANTOM = {
         "fail",
     ),
     "nobody asked": (together(sale(1), placed(2)), {}, "fail"),
+    "asked by a worker that is lost": (together(sale(1), placed(2)), WORKER_LOST, "unknown"),
+    "nobody asked, a worker is lost": (together(sale(1), placed(2)), LOST_BUT_KEPT, "fail"),
+    "refused but sold, a worker is lost": (
+        together(sale(1), bought(2, outcome="fail", reason="sold_out"), placed(2)),
+        WORKER_LOST,
+        "fail",
+    ),
     "no history at all": (placed(1), {}, "unknown"),
     "no order": (bought(1, outcome="fail", reason="sold_out"), {}, "unknown"),
     "unread": (sale(1), UNREAD, "unknown"),

@@ -74,7 +74,7 @@ def measured(
     for stretch, value_us in (latency_us or {range(LENGTH_S): 40_000}).items():
         latency += [("reserve.intended", second, value_us, PER_SECOND) for second in stretch]
     with run_of(plan, journal, **rows) as run:
-        run.connection.executemany("INSERT INTO latency VALUES (?, ?, ?, ?)", latency)
+        run.connection.executemany("INSERT INTO latency VALUES (?, ?, ?, ?, '0')", latency)
         yield run
 
 

@@ -1,6 +1,6 @@
 """The run loop on fake parts: whatever ends it, what is on is lifted and the books are read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,12 +45,27 @@ class Script:
         self.step(f"{at_s:g}")
 
     @contextmanager
-    def act(self, event: Event) -> Iterator[None]:
+    def act(self, event: Event) -> Iterator[Callable[[], None]]:
         self.step(f"+{event.name}")
         try:
-            yield
+            yield lambda: self.step(f"*{event.name}")
         finally:
             self.step(f"-{event.name}")
+
+
+def test_a_fault_acts_again_at_its_beats() -> None:
+    beats = [Event(at_s, "beat", True, "slow") for at_s in (1.5, 2.5)]
+    events = sorted([*OVERLAP[2:6], *beats], key=lambda event: event.at_s)
+    assert " ".join(Script().play(events)) == (
+        "1 +slow 1.5 *slow 2 +down 2.5 *slow 3 -slow 4 -down"
+    )
+
+
+def test_a_beat_that_fails_lifts_everything() -> None:
+    script = Script(**{"*slow": DoorbusterError("no answer")})
+    with pytest.raises(DoorbusterError):
+        script.play([OVERLAP[2], OVERLAP[3], Event(2.5, "beat", True, "slow")])
+    assert script.done[-3:] == ["*slow", "-down", "-slow"]
 
 
 def test_everything_begins_and_ends_in_order() -> None:
@@ -131,6 +146,7 @@ def test_a_rehearsal_goes_through_all_its_stages(tmp_path: Path) -> None:
         "run begin quick",
         "stage begin stack",
         "stage end stack",
+        "stage point no fault stands",
         "stage begin traffic",
         "clock point zero",
         "phase begin baseline",
@@ -143,6 +159,7 @@ def test_a_rehearsal_goes_through_all_its_stages(tmp_path: Path) -> None:
         "fault lifted payments latency",
         "phase end rush",
         "stage end traffic",
+        "stage point no fault stands",
         "stage begin quiesce",
         "stage point quiesced",
         "stage end quiesce",
@@ -291,8 +308,39 @@ def test_a_fault_that_stays_is_never_called_lifted(tmp_path: Path) -> None:
     assert parts.done[-1] == "stack down"
 
 
+def test_no_traffic_is_sent_while_an_old_fault_stands(tmp_path: Path) -> None:
+    parts = FakeParts(standing=lambda: ["toxic old (latency) on edge"])
+    played = Played(parts, tmp_path)
+    assert isinstance(played.error, FaultStuck)
+    assert "before the first fault there is still something of one: toxic old" in str(played.error)
+    assert parts.done == ["stack up", "stack down"]
+
+
+def test_a_fault_that_stands_after_the_last_one_fails_the_run(tmp_path: Path) -> None:
+    parts = FakeParts()
+    parts.standing = lambda: ["a hog"] if "traffic finishes" in parts.done else []
+    played = Played(parts, tmp_path)
+    assert isinstance(played.error, FaultStuck)
+    assert "after the last fault there is still something of one: a hog" in str(played.error)
+    assert played.lines.count("stage point no fault stands") == 1
+
+
 def test_a_generator_that_ends_early_ends_the_run_and_the_stack(tmp_path: Path) -> None:
     parts = FakeParts(on_check=Raiser(DoorbusterError("the generator has gone")))
     played = Played(parts, tmp_path, text=LONG)
     assert str(played.error) == "the generator has gone"
     assert parts.done[-1] == "stack down"
+
+
+def test_a_stop_while_the_generator_gets_ready_reads_the_books(tmp_path: Path) -> None:
+    """Somebody gave up waiting for workers: nothing was sent, and nothing is an accident."""
+
+    def refuse() -> None:
+        raise Stopped("by hand", by_hand=True)
+
+    parts = FakeParts(on_traffic=refuse)
+    played = Played(parts, tmp_path, text=QUICK)
+    assert played.error is None
+    assert played.detail("stop point by hand") == {"by_hand": True}
+    assert "stage point ledger read" in played.lines
+    assert not any(line.startswith("clock") for line in played.lines)

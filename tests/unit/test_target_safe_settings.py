@@ -12,6 +12,12 @@ from tests.unit.test_target_settings import storefront
         ({"HOLD_S": "2", "PROVIDER_TIMEOUT_S": "2"}, "PROVIDER_TIMEOUT_S: .*outlast its hold of 2"),
         ({"OPS_TOKEN": "same", "WEBHOOK_SECRET": "same"}, "WEBHOOK_SECRET: .*would be an operator"),
         ({"QUEUE_PATIENCE_S": "1.5"}, "QUEUE_PATIENCE_S: .*less than 1.5"),
+        ({"WAITING_ROOM_RATE": "5"}, "WAITING_ROOM_ACTIVE: .*give both or neither"),
+        ({"WAITING_ROOM_ACTIVE": "5"}, "WAITING_ROOM_ACTIVE: .*give both or neither"),
+        (
+            {"WAITING_ROOM_ACTIVE": "5", "WAITING_ROOM_RATE": "5"},
+            "WAITING_ROOM_ACTIVE: .*say where that is",
+        ),
         ({"MAX_CHECKOUTS": "0"}, "MAX_CHECKOUTS: .*greater than or equal to 1"),
     ],
 )

@@ -43,7 +43,7 @@ def test_at_one_moment_a_fault_ends_before_the_next_begins() -> None:
 
 def test_only_faults_carry_a_fault() -> None:
     for event in timeline(plan_of()):
-        assert (event.fault is not None) == (event.kind == "fault")
+        assert (event.fault is not None) == (event.kind in ("fault", "beat"))
 
 
 def test_what_begins_also_ends_and_later() -> None:
@@ -56,3 +56,12 @@ def test_what_begins_also_ends_and_later() -> None:
         else:
             assert begun.pop((event.kind, event.name)) < event.at_s
     assert not begun
+
+
+def test_a_fault_with_beats_has_them_between_its_ends() -> None:
+    text = changed("latency: {delay: 2s}", "flap: {down: 500ms, up: 1s}")
+    text = text.replace("payments latency", "payments flap")
+    of_fault = [e for e in timeline(plan_of(text)) if e.name == "payments flap"]
+    assert [(e.at_s, e.kind, e.beat) for e in of_fault] == [
+        *((6, "fault", 0), (6.5, "beat", 1), (7.5, "beat", 2), (8, "fault", 0)),
+    ]

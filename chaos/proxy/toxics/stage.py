@@ -51,8 +51,15 @@ class Stage:
     resets: ClassVar[bool] = False
     """Whether connections that start while it exists close with RST instead of FIN."""
 
+    @classmethod
+    def refused(cls, attributes: Mapping[str, int]) -> str | None:  # noqa: ARG003
+        """Return why these attributes are refused, or None: the original would crash on them."""
+        return None
+
     def __init__(self, attributes: Mapping[str, int], flow: Flow) -> None:
         self.attributes = attributes
+        self.covered = True
+        """Whether the toxic is meant for this connection at all; not those after its first few."""
         self.active = False
         """Whether the toxicity draw chose this link. A spared stage is not in the way of data."""
         self.closed = False

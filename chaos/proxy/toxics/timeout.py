@@ -7,7 +7,7 @@ from chaos.proxy.toxics.stage import Stage
 
 
 class Timeout(Stage):
-    """Drops all data, and the end of it too; closes after `timeout` ms without a new chunk.
+    """Drops all data; closes after `timeout` ms without a new chunk, or when the sender ends.
 
     With 0 it never closes by itself.
     """
@@ -21,6 +21,3 @@ class Timeout(Stage):
 
     def feed(self, chunk: bytes) -> None:  # noqa: ARG002  dropping it is the point
         self.begin()
-
-    def end(self) -> None:
-        """Drop the end as well: a black hole does not tell that the other side has gone."""

@@ -20,6 +20,15 @@ from doorbuster.stack.ready import Probe, wait_until_ready
 STOP_BOUND_S = 5.0
 KILL_BOUND_S = 10.0
 READY_BOUND_S = 60.0
+HOG = "doorbuster-hog"
+"""The name that busy shells in a container are given."""
+
+# Whatever programs an image lacks, it has these; the brackets keep the pattern from itself.
+END_HOG = """
+for process in /proc/[0-9]*; do
+  if grep -aqs 'doorbuster-ho[g]' "$process/cmdline"; then kill -9 "${process#/proc/}"; fi
+done
+"""
 CONFLICT = 409
 """What the engine answers about the processes of a container that is not running."""
 
@@ -123,6 +132,25 @@ class ContainerComponent:
     def resume(self) -> None:
         self._signal_until("CONT", lambda state: not state.startswith("T"))
 
+    def end(self, grace_s: float) -> None:
+        with asked(f"stop {self.name}"):
+            self._wrapped.stop(timeout=max(round(grace_s), 1))
+        self._await_output()
+
+    def start_hog(self, *, cores: int, bound_s: float) -> None:
+        busy = ["timeout", f"{bound_s:g}", "sh", "-c", "while :; do :; done", HOG]
+        with asked(f"start a hog in {self.name}"):
+            for _ in range(cores):
+                self._wrapped.exec_run(busy, detach=True)
+
+    def hogs(self) -> Sequence[int]:
+        rows = self._processes("pid,args")
+        return [int(pid) for pid, words in rows if words.startswith("sh ") and HOG in words]
+
+    def end_hog(self) -> None:
+        with asked(f"end the hog in {self.name}"):
+            self._wrapped.exec_run(["sh", "-c", END_HOG])
+
     def restart(self) -> None:
         self.kill()
         with asked(f"start {self.name} again"):
@@ -146,13 +174,17 @@ class ContainerComponent:
 
     def _states(self) -> dict[int, str]:
         """Return the state letters of its living processes by their ids on the engine's machine."""
+        rows = self._processes("pid,stat")
+        return {int(pid): state for pid, state in rows if not state.startswith("Z")}
+
+    def _processes(self, columns: str) -> Sequence[tuple[str, str]]:
         try:
-            rows = self._wrapped.top(ps_args="-eo pid,stat")["Processes"]
+            rows = self._wrapped.top(ps_args=f"-eo {columns}")["Processes"]
         except APIError as error:
             if error.status_code == CONFLICT:
-                return {}
+                return ()
             raise DoorbusterError(f"the processes of {self.name} are unknown: {error}") from error
-        return {int(pid): state for pid, state in rows or () if not state.startswith("Z")}
+        return [(row[0], row[1]) for row in rows or ()]
 
     def _signal_until(self, signal: str, arrived: Callable[[str], bool]) -> None:
         """Signal the first process and then all others, until the state of each shows it.

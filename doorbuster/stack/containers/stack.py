@@ -18,7 +18,7 @@ from doorbuster.stack.order import StackOrder
 from doorbuster.stack.ports import LOOPBACK, free_ports
 from doorbuster.stack.postgres import PRIMARY, STANDBY
 from doorbuster.stack.redis import REDIS, redis_url
-from doorbuster.stack.shop import Secrets
+from doorbuster.stack.shop import Secrets, built
 
 PROXIED = ("edge", PRIMARY, STANDBY)
 """The connections that are used from outside too: by shoppers, and to see the first write."""
@@ -143,9 +143,7 @@ class Assembly:
             "STOREFRONT_PROVIDER_URL": CONNECTIONS["payments"].url,
             "STOREFRONT_OPS_TOKEN": self.secrets.ops_token,
             "STOREFRONT_WEBHOOK_SECRET": self.secrets.webhook,
-            "STOREFRONT_RESERVATION": self.order.reservation,
-            "STOREFRONT_FLAWS": ",".join(self.order.flaws),
-            "STOREFRONT_HOLD_S": f"{self.order.hold_s:g}",
+            **built(self.order),
         }
         if self.order.redis:
             proxied = self.redis_url(host=parts.PROXY, port=CONNECTIONS["redis"].port)
@@ -165,6 +163,7 @@ class Assembly:
                 direct_dsn=cluster.dsn(component.name),
                 proxied_dsn=cluster.shop_dsn(host=LOOPBACK, port=self.proxied[component.name]),
                 proxy=self.proxy_name(component.name),
+                upstream=CONNECTIONS[component.name].upstream,
             )
             for component in (primary, standby)
         ]
@@ -178,6 +177,7 @@ class Assembly:
             shop_direct_url=self.url(self.ports[self.replicas[0]]),
             provider_direct_url=self.url(self.ports["provider"]),
             ops_token=self.secrets.ops_token,
+            synchronous=self.order.replication == "synchronous",
             redis_direct_url=self.redis_url(host=LOOPBACK, port=self.ports[REDIS])
             if self.order.redis
             else None,

@@ -13,9 +13,15 @@ function arrange() {
   const wish = memory.get(WISH);
   const open = wish !== null && !wish.order_id;
   form.hidden = !open && !form.dataset.when.split(" ").includes(main.dataset.phase);
-  button.querySelector("[data-first]").hidden = open;
+  const needs_place = has_line && !open && !is_admitted();
+  button.querySelector("[data-join]").hidden = !needs_place;
+  button.querySelector("[data-first]").hidden = open || needs_place;
   button.querySelector("[data-again]").hidden = !open;
-  button.disabled = busy || (!open && main.dataset.phase !== "live");
+  const may = needs_place
+    ? !in_line() && ["before", "live"].includes(main.dataset.phase)
+    : open || main.dataset.phase === "live";
+  button.disabled = busy || !may;
+  button.hidden = needs_place && in_line();
   form.elements.qty.disabled = busy || open;
   if (open) form.elements.qty.value = wish.body.lines[0].qty;
 }
@@ -61,15 +67,18 @@ async function buy() {
   tell("asking");
   const wish = wished();
   arrange();
-  const answer = await insist("/v1/checkouts", wish);
+  const admission = standing?.admission_token;
+  const answer = await insist("/v1/checkouts", { ...wish, admission });
   busy = false;
   if (answer.status === 201) {
     memory.set(WISH, { ...wish, order_id: answer.body.order_id });
+    out_of_line(null);
     location.assign(`/orders/${answer.body.order_id}/page`);
     return;
   }
   if (!undecided(answer)) memory.forget(WISH);
   arrange();
+  if (["admission_required", "sold_out"].includes(answer.body.code)) out_of_line(null);
   tell(undecided(answer) ? "undecided" : answer.body.code);
   await look();
 }
@@ -90,7 +99,12 @@ async function recall() {
   if (OPEN.includes(found.body.status)) form.remove();
 }
 
-form.addEventListener("submit", (event) => { event.preventDefault(); if (!busy) buy(); });
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (busy) return;
+  if (button.querySelector("[data-join]").hidden) buy();
+  else join_line();
+});
 main.addEventListener("over", () => {
   if (main.dataset.phase !== "before") return;
   show(Number(main.querySelector("[data-left]").textContent) > 0 ? "live" : "sold-out");
@@ -99,4 +113,5 @@ main.addEventListener("over", () => {
 document.addEventListener("visibilitychange", () => { if (!document.hidden && !busy) look(); });
 arrange();
 recall().then(arrange);
+if (has_line) keep_place();
 watch(async () => { if (!busy) await look(); }, () => WAIT_MS[main.dataset.phase] ?? 7000);

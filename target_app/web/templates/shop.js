@@ -21,10 +21,11 @@ function token() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function ask(method, path, { body, key } = {}) {
+async function ask(method, path, { body, key, admission } = {}) {
   const headers = { Accept: "application/json" };
   if (body) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
+  if (admission) headers["Admission-Token"] = admission;
   try {
     const answer = await fetch(path, {
       method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(15000),
@@ -43,10 +44,10 @@ const undecided = ({ status, body }) =>
   UNDECIDED.includes(status) || body.code === "key_in_flight";
 
 // Repeat under the same key until the shop has said yes or no: once is what it counts as.
-async function insist(path, { body, key }) {
+async function insist(path, question) {
   let answer;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    answer = await ask("POST", path, { body, key });
+    answer = await ask("POST", path, question);
     if (!undecided(answer)) break;
     tell("asking_again");
     await pause(spread(Math.max(answer.wait_ms, Math.min(8000, 500 * 2 ** attempt))));

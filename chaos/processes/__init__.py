@@ -1,0 +1,1 @@
+"""Faults of processes: ended, stopped, started again, and crowded out."""

@@ -1,0 +1,55 @@
+"""A person in the line: in the draw, then numbered, then admitted, and told when it is over."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.integration.chromium import CHROMIUM
+from tests.integration.redis_server import RedisServer, redis_server
+from tests.integration.shop_database import postgres, shop_dsn
+from tests.integration.test_target_pages_browser import BUY, picture, visited
+from tests.integration.test_target_waiting_room import admitted, bought
+
+__all__ = ["postgres", "redis_server", "shop_dsn"]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH to open the pages in"),
+]
+
+
+def test_from_the_draw_through_the_line_to_an_order(
+    shop_dsn: str, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    room = {"redis_url": redis_server.url, "waiting_room_rate": 1000, "waiting_room_active": 1}
+
+    async def scenario() -> None:
+        async with visited(shop_dsn, tmp_path, **room) as (run, browser, url):
+            await run.sale(starts_in_s=-60)
+            ada = await admitted(run, "ada")
+            await browser.visit(f"{url}/sale/HOT")
+            assert "Join the line" in await browser.until("On sale now")
+            await browser.click(BUY)
+            await browser.until("Number 1 in the line")
+            assert await browser.evaluate(f"document.querySelector('{BUY}').disabled")
+            await picture(browser, "line")
+            await browser.visit(f"{url}/sale/HOT")
+            await browser.until("Number 1 in the line")
+            await browser.click("[data-leave]")
+            assert "Number" not in await browser.until("Join the line")
+            await browser.click(BUY)
+            await browser.until("Number 1 in the line")
+            assert (await bought(run, "k", ada["admission_token"], customer="ada")).is_success
+            await browser.until("It is your turn")
+            await picture(browser, "turn")
+            await browser.click(BUY)
+            await browser.until("Waiting for payment")
+            assert await run.stock() == (8, 2, 0)
+            await run.sale(starts_in_s=3600)
+            await browser.visit(f"{url}/sale/HOT")
+            await browser.click(BUY)
+            await browser.until("You are in the draw")
+            await picture(browser, "draw")
+            assert [c for c in browser.complaints if not c.startswith("network: ")] == []
+
+    asyncio.run(scenario())

@@ -1,0 +1,131 @@
+"""What faults need of the rest of the plan, and faults drawn by chance."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from doorbuster.plan import Plan
+from tests.fakes import PLAN, plan_of
+
+GOOD = plan_of(PLAN.replace("for: 10s", "for: 60s")).model_dump(
+    mode="json", by_alias=True, exclude_none=True
+)
+FAILOVER = {"on": "postgres", "failover": {"detection": "1s"}}
+FAILBACK = {"on": "postgres", "failback": {}}
+
+
+def plan_with(*faults: dict[str, Any], **changes: Any) -> Plan:
+    """Return the good plan with these faults, ten seconds apart unless they say when."""
+    timed = [{"at": f"rush+{10 * n}s", "name": f"f{n}", **f} for n, f in enumerate(faults, 1)]
+    return Plan.model_validate({**GOOD, "budgets": [], "faults": timed, **changes})
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [FAILOVER, FAILBACK, FAILOVER],
+        [FAILOVER, {"on": "postgres", "for": "1s", "lock": {"sku": "BASE-3"}}],
+        [{"on": "postgres", "for": "1s", "restore": {}}, FAILOVER],
+        [
+            {"on": "provider", "for": "15s", "hog": {}},
+            {"on": "provider", "for": "2s", "kill": {}},
+        ],
+        [
+            {"on": "provider", "for": "15s", "respond": {"mode": "slow"}},
+            {"on": "provider", "for": "2s", "kill": {}},
+        ],
+    ],
+)
+def test_what_can_be_acted_out_is_allowed(faults: list[dict[str, Any]]) -> None:
+    assert len(plan_with(*faults).faults) == len(faults)
+
+
+@pytest.mark.parametrize(
+    ("faults", "said"),
+    [
+        ([FAILBACK], "'f1' has nothing to go back from"),
+        ([FAILOVER, FAILBACK, FAILBACK], "'f3' has nothing to go back from"),
+        ([FAILOVER, FAILOVER], "'f2' needs a standby, and 'f1' leaves none"),
+        ([FAILOVER, {"on": "postgres", "for": "1s", "lag": {"delay": "1s"}}], "needs a standby"),
+        (
+            [{"on": "postgres", "for": "1s", "lock": {"sku": "COLD-1"}}],
+            "locks 'COLD-1', expected a SKU of `sale.items`, such as 'HOT-1'",
+        ),
+        (
+            [{"on": "storefront-2", "for": "1s", "kill": {}}],
+            "expected storefront-1 to storefront-1",
+        ),
+        ([{"on": "storefront", "for": "1s", "rolling": {}}], "expected at least 2 in"),
+        (
+            [
+                {"on": "provider", "for": "15s", "pause": {}},
+                {"on": "provider", "kill": {"restart_after": "1s"}},
+            ],
+            "'f1' and 'f2' act on the same processes at the same time",
+        ),
+        (
+            [
+                {"on": "storefront", "for": "15s", "pause": {}},
+                {"on": "storefront-1", "for": "1s", "kill": {}},
+            ],
+            "act on the same processes",
+        ),
+    ],
+)
+def test_what_cannot_be_acted_out_is_refused(faults: list[dict[str, Any]], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        plan_with(*faults)
+
+
+def test_a_rolling_restart_has_a_turn_for_each_replica() -> None:
+    three = {**GOOD["storefront"], "replicas": 3}
+    rolling = {"on": "storefront", "rolling": {"every": "3s"}}
+    assert plan_with({**rolling, "for": "6100ms"}, storefront=three).faults[0].beats_s == (3, 6)
+    with pytest.raises(ValidationError, match="expected `for` above 6 s, for 3 replicas"):
+        plan_with({**rolling, "for": "6s"}, storefront=three)
+
+
+@pytest.mark.parametrize("fault", [FAILBACK, {"on": "postgres", "for": "1s", "restore": {}}])
+def test_files_are_replaced_on_the_embedded_stack_alone(fault: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="only `stack: embedded` can"):
+        plan_with(FAILOVER | {"at": "rush+1s"}, fault, stack="containers")
+
+
+RANDOM = {"at": "rush+5s", "for": "40s", "kinds": ["latency", "kill"], "rate": "30/m"}
+
+
+def test_the_same_seed_draws_the_same_faults_and_another_one_others() -> None:
+    drawn = plan_with(random=RANDOM).faults
+    assert drawn
+    assert plan_with(random=RANDOM).faults == drawn
+    assert plan_with(random={**RANDOM, "seed": GOOD["seed"]}).faults == drawn
+    assert plan_with(random={**RANDOM, "seed": 8}).faults != drawn
+    assert plan_with(random=RANDOM, seed=8).faults != drawn
+
+
+def test_a_resolved_plan_keeps_the_faults_and_draws_none_again() -> None:
+    plan = plan_with({"on": "edge", "for": "1s", "down": {}}, random=RANDOM)
+    resolved = plan.model_dump(mode="json", by_alias=True, exclude_none=True)
+    again = Plan.model_validate(resolved)
+    assert again.faults == plan.faults
+    assert plan.faults[0].name == "f1"
+    assert plan.faults[1].name.startswith("random 1: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kinds": []}, "at least 1 item"),
+        ({"kinds": ["failover"]}, "Input should be 'latency'"),
+        ({"on": ["edge"]}, "none of edge takes kill"),
+        ({"on": ["edge", "provider", "webhooks", "cdn"]}, "cdn takes none of latency, kill"),
+        ({"rate": "0/s"}, "expected more than 0"),
+        ({"at_once": 0}, "greater than or equal to 1"),
+        ({"rate": "1/m", "for": "1s"}, "`random` draws no fault with seed 7"),
+        ({"at": "rush+25s"}, "expected before the last phase ends"),
+    ],
+)
+def test_a_stretch_of_chance_has_its_rules(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        plan_with(random={**RANDOM, **change})

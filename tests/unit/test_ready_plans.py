@@ -1,0 +1,21 @@
+"""The ready plans can be read, are short, and drills say what they are for."""
+
+import pytest
+
+from doorbuster.cli.plans import ready_plans, reference_shop
+from doorbuster.plan import load_plan
+
+PLANS = ready_plans()
+OLDER = {"doorbuster", "smoke", "oversell", "failover-async", "payment-timeout", "redis-restored"}
+DRILLS = sorted(PLANS.keys() - OLDER)
+
+
+@pytest.mark.parametrize("name", DRILLS)
+def test_a_drill_says_what_is_expected_and_what_passes(name: str) -> None:
+    plan = load_plan(PLANS[name], source=name, shop=reference_shop()).plan
+    assert plan.name == name
+    for word in ("Hypothesis:", "Signals:", "Passes if"):
+        assert word in plan.description
+    assert plan.length_s + plan.traffic.warmup <= 75
+    recoveries = {budget.measure.fault for budget in plan.parsed_budgets}
+    assert {fault.name for fault in plan.faults} <= recoveries or name == "webhooks"
