@@ -16,13 +16,16 @@ EFFECTS: Final = ("reserve", "pay", "cancel")
 REQUEST: Final = "request"
 """Any request of a plain Locust file, of which nobody knows what it means."""
 
-READS: Final = ("view", "stock", "status", REQUEST)
-"""Operations without effect; only their counts, latencies and answers are kept."""
+READS: Final = ("view", "stock", "status", "queue", "turn", REQUEST)
+"""Operations without effect on stock or money; only counts, latencies and answers are kept.
+
+`queue` asks for a place in the line before the checkout, `turn` whether it has got to the front.
+"""
 
 OPERATIONS: Final = (*READS, *EFFECTS)
 
 REFUSALS: Final = frozenset(
-    {"sold_out", "limit", "not_started", "ended", "expired", "shed", "declined"}
+    {"sold_out", "limit", "not_started", "ended", "expired", "shed", "declined", "waiting"}
 )
 """Reasons of a `fail` that are a correct no: counted apart, never an error."""
 

@@ -71,6 +71,14 @@ class Session:
             return self.view().extracted
         return self._act("stock").extracted
 
+    def queue(self) -> Result:
+        """Ask for a place in the line before the checkout."""
+        return self._act("queue")
+
+    def turn(self) -> Result:
+        """Ask whether that place has got to the front."""
+        return self._act("turn")
+
     def reserve(self) -> Result:
         """Try to take one unit; a new purchase under a new reference each time."""
         self._client_ref = f"{self._run_id}-{self.shopper.arrival}-{self._steps}"
