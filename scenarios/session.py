@@ -101,6 +101,14 @@ class Session:
         """Begin a session of the shop's, as a new customer or one who was here before."""
         return self._act("session")
 
+    def queue(self) -> Result:
+        """Ask for a place in the line before the checkout."""
+        return self._act("queue")
+
+    def turn(self) -> Result:
+        """Ask whether that place has got to the front."""
+        return self._act("turn")
+
     def put_in_cart(self, *, qty: int = QUANTITY) -> Result:
         return self._act("cart", qty=qty)
 
