@@ -21,6 +21,7 @@ LOSSES: Final = {
     "left_cart": "saw the price and left the cart behind",
     "ended": "the sale was over",
     "not_started": "told that the sale had not begun",
+    "waiting": "still in the line before the checkout",
     "sold_out": "sold out",
     "limit": "above the limit per user",
     "shed": "turned away by load shedding",
