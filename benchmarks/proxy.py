@@ -6,12 +6,13 @@ Under load the proxy has one core to itself, and the server and the client share
 are often the limit, so there is also the processor time that the proxy took: `per core` is what
 one core would do at that price. Added latency is that of one request at a time with all processes
 on one core, since waking a sleeping core costs a virtual machine more than either proxy does.
+
+`crowd` is how many connections a second are opened and answered once, many at a time. `late` is by
+how much more than asked a latency toxic delayed a request, for the median one and one in fifty.
 The results go to `benchmarks/results/proxy.json`.
 """
 
-import asyncio
 import json
-import multiprocessing
 import os
 import platform
 import shutil
@@ -22,113 +23,41 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from multiprocessing.connection import Connection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import uvloop
 
+from benchmarks.pingpong import READY_WITHIN_S, shop_at, upstream
 from chaos.server import choose_proxy
 from chaos.toxiproxy import ToxiproxyApi, ToxiproxyError
 from doorbuster.errors import MissingPrerequisite
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUEST = b"GET /v1/stock HTTP/1.1\r\nHost: shop\r\nAccept: application/json\r\n\r\n"
-RESPONSE = b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"available": 7}'
 CONNECTIONS = 64
 LOAD_S = 2.0
 SINGLE_S = 1.0
 ROUNDS = 3
-READY_WITHIN_S = 10.0
+CROWD = 500
+CROWD_ROUNDS = 2
+DELAY_MS = 20
+DELAYED_S = 2.0
+LATE = ("late_ms_p50", "late_ms_p98")
 
 
-class Shop(asyncio.Protocol):
-    """Answers every request with the same few bytes."""
+@dataclass(frozen=True)
+class Way:
+    """A way to the server: the port to shop at, and the proxy's process and API if there is one."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport: Any = transport
-
-    def data_received(self, data: bytes) -> None:  # noqa: ARG002  one request at a time
-        self.transport.write(RESPONSE)
-
-
-class Shopper(asyncio.Protocol):
-    """Sends the next request when the answer to the one before is there."""
-
-    def __init__(self, until_s: float) -> None:
-        self.until_s = until_s
-        self.received_bytes = 0
-        self.round_trips_s: list[float] = []
-        self.done = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport: Any = transport
-        self._send()
-
-    def data_received(self, data: bytes) -> None:
-        self.received_bytes += len(data)
-        if self.received_bytes < len(RESPONSE):
-            return
-        now_s = time.perf_counter()
-        self.round_trips_s.append(now_s - self.sent_s)
-        if now_s < self.until_s:
-            self._send()
-        else:
-            self.transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        if not self.done.done():
-            self.done.set_result(None)
-
-    def _send(self) -> None:
-        self.received_bytes = 0
-        self.sent_s = time.perf_counter()
-        self.transport.write(REQUEST)
-
-
-def serve(core: int, told: Connection) -> None:
-    async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(Shop, "127.0.0.1", 0, backlog=4096)
-        told.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    os.sched_setaffinity(0, {core})
-    uvloop.run(run())
-
-
-async def shop_at(port: int, *, connections: int, for_s: float) -> list[float]:
-    """Return the round trips, in seconds, of `connections` shoppers."""
-    until_s = time.perf_counter() + for_s
-    loop = asyncio.get_running_loop()
-    shoppers = [Shopper(until_s) for _ in range(connections)]
-    unused = iter(shoppers)
-    for _ in shoppers:
-        await loop.create_connection(lambda: next(unused), "127.0.0.1", port)
-    async with asyncio.timeout(for_s + READY_WITHIN_S):
-        await asyncio.gather(*(shopper.done for shopper in shoppers))
-    return [trip for shopper in shoppers for trip in shopper.round_trips_s]
+    port: int
+    pid: int | None = None
+    url: str | None = None
 
 
 @contextmanager
-def upstream(core: int) -> Iterator[int]:
-    """A server process; yields its port."""
-    context = multiprocessing.get_context("spawn")
-    told, tell = context.Pipe(duplex=False)
-    process = context.Process(target=serve, args=(core, tell), daemon=True)
-    process.start()
-    try:
-        if not told.poll(READY_WITHIN_S):
-            raise TimeoutError("the server did not start")
-        yield told.recv()
-    finally:
-        process.terminate()
-        process.join()
-
-
-@contextmanager
-def proxy(command: list[str], *, url: str, upstream_port: int) -> Iterator[tuple[int, int]]:
-    """A proxy process; yields the port to shop at and its pid."""
+def proxy(command: list[str], *, url: str, upstream_port: int) -> Iterator[Way]:
+    """A proxy process with nothing but one proxy."""
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, cwd=ROOT, stdout=quiet, stderr=quiet) as process:
         try:
@@ -136,7 +65,7 @@ def proxy(command: list[str], *, url: str, upstream_port: int) -> Iterator[tuple
                 wait_until_ready(api)
                 behind = f"127.0.0.1:{upstream_port}"
                 listen = api.create("shop", listen="127.0.0.1:0", upstream=behind)
-            yield int(listen.rpartition(":")[2]), process.pid
+            yield Way(int(listen.rpartition(":")[2]), process.pid, url)
         finally:
             process.terminate()
 
@@ -154,24 +83,47 @@ def wait_until_ready(api: ToxiproxyApi) -> None:
             return
 
 
-def measure(port: int, pid: int | None, *, cores: tuple[int, int]) -> dict[str, float]:
+def measure(way: Way, *, cores: tuple[int, int]) -> dict[str, float]:
     """Return one round's figures for one way to the server; this process is on the last core."""
     proxy_core, other_core = cores
-    move(pid, core=other_core)
-    single = uvloop.run(shop_at(port, connections=1, for_s=SINGLE_S))
-    move(pid, core=proxy_core)
-    before_s = cpu_s(pid)
+    move(way.pid, core=other_core)
+    single = uvloop.run(shop_at(way.port, connections=1, for_s=SINGLE_S))
+    move(way.pid, core=proxy_core)
+    before_s = cpu_s(way.pid)
     started_s = time.perf_counter()
-    trips = uvloop.run(shop_at(port, connections=CONNECTIONS, for_s=LOAD_S))
+    trips = uvloop.run(shop_at(way.port, connections=CONNECTIONS, for_s=LOAD_S))
     elapsed_s = time.perf_counter() - started_s
-    spent_s = cpu_s(pid) - before_s
+    spent_s = cpu_s(way.pid) - before_s
     return {
         "requests_per_s": len(trips) / elapsed_s,
         "requests_per_core_s": len(trips) / spent_s if spent_s else 0.0,
         "proxy_busy_share": spent_s / elapsed_s,
         "latency_ms_p50": statistics.median(single) * 1000,
         "loaded_latency_ms_p50": statistics.median(trips) * 1000,
+        "crowd_connections_per_s": crowd_per_s(way.port),
+        **lateness(way),
     }
+
+
+def crowd_per_s(port: int) -> float:
+    """Return how many connections a second are opened at once, answered once and closed."""
+    started_s = time.perf_counter()
+    for _ in range(CROWD_ROUNDS):
+        assert len(uvloop.run(shop_at(port, connections=CROWD, for_s=0))) == CROWD
+    return CROWD * CROWD_ROUNDS / (time.perf_counter() - started_s)
+
+
+def lateness(way: Way) -> dict[str, float]:
+    """Return by how many milliseconds a latency toxic delayed a request more than it was to."""
+    if way.url is None:
+        return {}
+    with closing(ToxiproxyApi(way.url)) as api:
+        api.add_toxic("shop", name="slow", type="latency", attributes={"latency": DELAY_MS})
+        trips = uvloop.run(shop_at(way.port, connections=1, for_s=DELAYED_S))
+        api.remove_toxic("shop", "slow")
+    late_ms = [trip * 1000 - DELAY_MS for trip in trips]
+    p50, p98 = (statistics.quantiles(late_ms, n=50)[at] for at in (24, 48))
+    return {"late_ms_p50": p50, "late_ms_p98": p98}
 
 
 def move(pid: int | None, *, core: int) -> None:
@@ -194,9 +146,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def proxies(upstream_port: int) -> Iterator[dict[str, tuple[int, int | None]]]:
-    """Every way to the server that this machine has; yields ports and pids by name."""
-    ways: dict[str, tuple[int, int | None]] = {"direct": (upstream_port, None)}
+def proxies(upstream_port: int) -> Iterator[dict[str, Way]]:
+    """Every way to the server that this machine has, by name."""
+    ways = {"direct": Way(upstream_port)}
     with ExitStack() as held:
         for kind in ("embedded", "toxiproxy"):
             try:
@@ -218,8 +170,8 @@ def run() -> dict[str, dict[str, float]]:
     rounds: dict[str, list[dict[str, float]]] = {}
     with upstream(last) as port, proxies(port) as ways:
         for _ in range(ROUNDS):
-            for name, (way_port, pid) in ways.items():
-                rounds.setdefault(name, []).append(measure(way_port, pid, cores=(first, last)))
+            for name, way in ways.items():
+                rounds.setdefault(name, []).append(measure(way, cores=(first, last)))
     medians = {
         name: {key: statistics.median(one[key] for one in figures) for key in figures[0]}
         for name, figures in rounds.items()
@@ -230,11 +182,14 @@ def run() -> dict[str, dict[str, float]]:
 
 
 def table(medians: dict[str, dict[str, float]]) -> str:
-    lines = [f"{'':10} {'requests/s':>11} {'per core':>9} {'busy':>5} {'added ms':>9}"]
+    head = f"{'requests/s':>11} {'per core':>9} {'busy':>5} {'added ms':>9} {'crowd/s':>8}"
+    lines = [f"{'':10} {head} {'late ms':>14}"]
     for name, figures in medians.items():
+        late = " / ".join(f"{figures[key]:.2f}" for key in LATE if key in figures)
         lines.append(
             f"{name:10} {figures['requests_per_s']:11,.0f} {figures['requests_per_core_s']:9,.0f}"
             f" {figures['proxy_busy_share']:5.0%} {figures['added_ms_p50']:9.3f}"
+            f" {figures['crowd_connections_per_s']:8,.0f} {late:>14}"
         )
     return "\n".join([*lines, ""])
 

@@ -99,8 +99,8 @@ class Breakage:
 
 
 def switch_call(proxy: str, *, enabled: bool) -> Call:
-    # Not PATCH, which servers before 2.6 do not know.
-    return Call("POST", f"/proxies/{proxy}", {"enabled": enabled})
+    # Servers before 2.6 do not know PATCH; for them the client takes POST, which means the same.
+    return Call("PATCH", f"/proxies/{proxy}", {"enabled": enabled})
 
 
 def calls_for(name: str, kind: NetworkKind, proxies: Sequence[str]) -> tuple[Breakage, ...]:

@@ -2,13 +2,12 @@
 
 The library keeps its host in a class, waits for ever, lets 5xx and 403 through and obeys
 HTTP_PROXY. Here its requests go over a session of the client in use, with a timeout and no proxy
-from the environment, and whatever is not a success is a `ToxiproxyError` with the server's words.
-
-    DoorbusterError
-    └── ToxiproxyError     the server refused or did not answer
-        └── NotFound       it has no such proxy or toxic
+from the environment, whatever is not a success is a `ToxiproxyError` with the server's words, and
+every change is looked at afterwards: what the server then shows must be what was asked for.
 """
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -20,7 +19,11 @@ import toxiproxy.proxy
 import toxiproxy.server
 from toxiproxy.api import APIConsumer
 
-from doorbuster.errors import DoorbusterError
+from doorbuster.errors import NotFound, ToxiproxyError
+
+__all__ = ["NotFound", "ToxiproxyApi", "ToxiproxyError"]
+
+UNKNOWN_METHOD = 405
 
 
 class ToxicMembers(TypedDict):
@@ -33,17 +36,12 @@ class ToxicMembers(TypedDict):
     toxicity: NotRequired[float]
 
 
-class ToxiproxyError(DoorbusterError):
-    """Toxiproxy refused or did not answer; the message has the call, its status and its words."""
+class ProxyMembers(TypedDict, total=False):
+    """What can be changed about a proxy."""
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        """The HTTP status, or None if there was no answer."""
-
-
-class NotFound(ToxiproxyError):
-    """Toxiproxy has no such proxy or toxic."""
+    listen: str
+    upstream: str
+    enabled: bool
 
 
 _session_in_use: ContextVar[httpx.Client] = ContextVar("toxiproxy_session")
@@ -61,6 +59,10 @@ class SessionConsumer(APIConsumer):  # type: ignore[misc]  # the library has no 
         return _send("POST", url, data=data, json=json, **options)
 
     @classmethod
+    def patch(cls, url: str, json: Any) -> httpx.Response:
+        return _send("PATCH", url, json=json)
+
+    @classmethod
     def delete(cls, url: str, **options: Any) -> httpx.Response:
         return _send("DELETE", url, **options)
 
@@ -71,12 +73,20 @@ toxiproxy.proxy.APIConsumer = SessionConsumer
 
 
 class ToxiproxyApi:
-    """One Toxiproxy server. It may be shared, so nothing here acts on all of its proxies."""
+    """One Toxiproxy server, from 2.5 on. It may be shared: nothing here acts on all its proxies.
 
-    def __init__(self, url: str, timeout_s: float = 5.0) -> None:
+    Args:
+        url: Where its API is.
+        timeout_s: How long to wait for an answer.
+        owner: What the names of proxies that may be changed begin with; others are only looked at.
+    """
+
+    def __init__(self, url: str, timeout_s: float = 5.0, *, owner: str = "") -> None:
         self.url = url.rstrip("/")
+        self._owner = owner
         self._session = httpx.Client(base_url=self.url, timeout=timeout_s, trust_env=False)
         self._server = toxiproxy.server.Toxiproxy()
+        self._knows_patch = True
 
     def close(self) -> None:
         self._session.close()
@@ -84,19 +94,27 @@ class ToxiproxyApi:
     def version(self) -> str:
         """Return the server's version, which is "git" for one that somebody built themselves."""
         with self._in_use():
-            return str(SessionConsumer.get("/version").json()["version"])
+            text = SessionConsumer.get("/version").text
+        # Before 2.7 it is not JSON: the version stands there without quotes.
+        found = re.fullmatch(r'\{"version": ?"?([^"}]+)"?\}\s*', text)
+        if found is None:
+            raise ToxiproxyError(f"GET {self.url}/version: no Toxiproxy answers {text[:80]!r}")
+        return found[1]
 
     def create(self, name: str, *, listen: str, upstream: str) -> str:
         """Create a proxy and return the address it listens on, with the port it was given."""
-        with self._in_use():
+        with self._changing(name):
             body = {"name": name, "listen": listen, "upstream": upstream}
             # The library asks for all proxies first, and would raise its own error for a 409.
-            return str(SessionConsumer.post("/proxies", json=body).json()["listen"])
+            made = SessionConsumer.post("/proxies", json=body).json()
+            self._require_shown(name, {"upstream": upstream, "enabled": True})
+            return str(made["listen"])
 
     def delete(self, name: str) -> None:
         """Delete a proxy and close its connections; one that is gone already is fine."""
-        with self._in_use(), suppress(NotFound):
+        with self._changing(name), suppress(NotFound):
             _proxy(name).destroy()
+            self._require_gone(_path(name))
 
     def recreate(self, name: str) -> None:
         """Delete a proxy and create it as it was, enabled and without its toxics."""
@@ -118,28 +136,50 @@ class ToxiproxyApi:
             return sorted(self._server.proxies())
 
     def enable(self, name: str) -> None:
-        with self._in_use():
-            _proxy(name).enable()
+        self.update(name, enabled=True)
 
     def disable(self, name: str) -> None:
         """Refuse connections and close the open ones."""
-        with self._in_use():
-            _proxy(name).disable()
+        self.update(name, enabled=False)
+
+    def update(self, name: str, **members: Unpack[ProxyMembers]) -> None:
+        """Switch or move a proxy; moving closes its connections and keeps its toxics."""
+        with self._changing(name):
+            self._patch(_path(name), members)
+            # The address is shown as it was resolved, so it is not compared.
+            self._require_shown(name, {k: v for k, v in members.items() if k != "listen"})
 
     def add_toxic(self, proxy: str, **toxic: Unpack[ToxicMembers]) -> None:
         """Add a toxic; it acts on open connections too when this returns."""
-        with self._in_use():
+        with self._changing(proxy):
             _proxy(proxy).add_toxic(**toxic)
+            self._require_toxic(proxy, toxic["name"], toxic)
+
+    def update_toxic(
+        self,
+        proxy: str,
+        name: str,
+        *,
+        attributes: Mapping[str, int],
+        toxicity: float | None = None,
+    ) -> None:
+        """Change attributes of a toxic that is there; those not given stay as they are."""
+        share = {} if toxicity is None else {"toxicity": toxicity}
+        body = {"attributes": attributes, **share}
+        with self._changing(proxy):
+            self._patch(_path(proxy, name), body)
+            self._require_toxic(proxy, name, body)
 
     def remove_toxic(self, proxy: str, name: str) -> None:
         """Remove a toxic; one that is gone already is fine, also together with its proxy."""
-        with self._in_use(), suppress(NotFound):
+        with self._changing(proxy), suppress(NotFound):
             _proxy(proxy).destroy_toxic(quote(name, safe=""))
+            self._require_gone(_path(proxy, name))
 
     def toxics(self, proxy: str) -> list[dict[str, Any]]:
         """Return the toxics of a proxy as the server describes them, in its order."""
         with self._in_use():
-            return list(SessionConsumer.get(f"/proxies/{quote(proxy, safe='')}/toxics").json())
+            return list(SessionConsumer.get(f"{_path(proxy)}/toxics").json())
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
@@ -149,12 +189,72 @@ class ToxiproxyApi:
         finally:
             _session_in_use.reset(token)
 
+    @contextmanager
+    def _changing(self, proxy: str) -> Iterator[None]:
+        """Insist that the proxy is one of ours."""
+        if not proxy.startswith(self._owner):
+            raise ToxiproxyError(
+                f"{self.url}: proxy {proxy!r} is not ours to change (ours begin with {self._owner})"
+            )
+        with self._in_use():
+            yield
+
+    def _patch(self, path: str, body: Mapping[str, object]) -> None:
+        if self._knows_patch:
+            try:
+                SessionConsumer.patch(path, json=body)
+            except ToxiproxyError as error:
+                if error.status != UNKNOWN_METHOD:
+                    raise
+                # Servers before 2.6 take POST for it, which later ones warn about.
+                self._knows_patch = False
+            else:
+                return
+        SessionConsumer.post(path, json=body)
+
+    def _require_shown(self, proxy: str, asked: Mapping[str, object]) -> None:
+        path = _path(proxy)
+        _require_same(f"{self.url}{path}", asked, SessionConsumer.get(path).json())
+
+    def _require_toxic(self, proxy: str, name: str, asked: Mapping[str, Any]) -> None:
+        # From the list: a name with a slash has no path.
+        shown = next((toxic for toxic in self.toxics(proxy) if toxic["name"] == name), {})
+        what = f"{self.url}{_path(proxy)}: toxic {name!r}"
+        _require_same(what, {k: v for k, v in asked.items() if k != "attributes"}, shown)
+        _require_same(what, asked["attributes"], shown.get("attributes", {}))
+
+    def _require_gone(self, path: str) -> None:
+        with suppress(NotFound):
+            shown = SessionConsumer.get(path).text
+            raise ToxiproxyError(f"{self.url}{path} was deleted and is still there: {shown}")
+
 
 def _proxy(name: str) -> Any:
     """Return the library's handle of a proxy; its methods use nothing but the name."""
     return toxiproxy.proxy.Proxy(
         name=quote(name, safe=""), listen=None, upstream=None, enabled=None
     )
+
+
+def _path(proxy: str, toxic: str | None = None) -> str:
+    path = f"/proxies/{quote(proxy, safe='')}"
+    return path if toxic is None else f"{path}/toxics/{quote(toxic, safe='')}"
+
+
+def _require_same(what: str, asked: Mapping[str, object], shown: Mapping[str, object]) -> None:
+    """Fail unless the server shows every member as it was asked for."""
+    for member, value in asked.items():
+        if not _is_same(value, shown.get(member)):
+            raise ToxiproxyError(
+                f"{what}: {member} was set to {value!r}, and is {shown.get(member)!r}"
+            )
+
+
+def _is_same(asked: object, shown: object) -> bool:
+    if isinstance(asked, float) and isinstance(shown, int | float):
+        # The server keeps single precision.
+        return math.isclose(asked, shown, rel_tol=1e-6)
+    return asked == shown
 
 
 def _send(method: str, path: str, **options: Any) -> httpx.Response:

@@ -129,7 +129,7 @@ def delete_proxies(proxy_api: str | None, run_id: str) -> list[str]:
         return []
     # Letters, since another run's id may be this one's and a number.
     own = re.compile(f"doorbuster-{re.escape(run_id)}-[a-z][a-z-]*")
-    api = ToxiproxyApi(proxy_api, timeout_s=PROXY_BOUND_S)
+    api = ToxiproxyApi(proxy_api, PROXY_BOUND_S, owner=f"doorbuster-{run_id}-")
     try:
         for name in api.names():
             if own.fullmatch(name):

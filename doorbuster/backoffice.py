@@ -38,6 +38,11 @@ def terms_of(plan: Plan) -> Iterator[tuple[Item, dict[str, int]]]:
         yield item, {name: value for name, value in terms.items() if value is not None}
 
 
+def bearer(token: str) -> dict[str, str]:
+    """Return the header that carries a token, none without one."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 class BackOffice:
     """The reference shop's ops endpoints and the payment simulator's book.
 
@@ -57,7 +62,7 @@ class BackOffice:
         self._provider_url = topology.provider_direct_url
         self._client = httpx.Client(
             base_url=topology.shop_direct_url,
-            headers={"Authorization": f"Bearer {topology.ops_token}"},
+            headers=bearer(topology.ops_token),
             timeout=TIMEOUT_S,
             trust_env=False,
             transport=transport,

@@ -120,6 +120,8 @@ class Topology:
     """Whether commits wait for the standby."""
     redis_direct_url: str | None = None
     """Past the proxy; None where the shop needs no Redis."""
+    via: str | None = None
+    """`IP:PORT` that shoppers connect to instead of looking the shop's name up."""
 
 
 def proxy_is_gone(topology: Topology) -> bool:

@@ -4,6 +4,8 @@
     ├── PlanError              2  the plan or the usage is wrong
     ├── TargetNotReady         4  the system under test did not come up
     ├── MissingPrerequisite    4  a binary, port, permission or limit is missing on this machine
+    ├── ToxiproxyError         4  the proxy's API refused, did not answer, or did not do as asked
+    │   └── NotFound           4  it has no such proxy or toxic
     ├── FaultStuck             6  a fault could not be lifted
     └── LeftBehind             6  something of the run is still there after clean-up
 
@@ -31,6 +33,19 @@ class TargetNotReady(DoorbusterError):
 
 class MissingPrerequisite(DoorbusterError):
     """This machine lacks something; the message says what to install, free or raise."""
+
+
+class ToxiproxyError(DoorbusterError):
+    """Toxiproxy refused or did not answer; the message has the call, its status and its words."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """The HTTP status, or None if there was no answer."""
+
+
+class NotFound(ToxiproxyError):
+    """Toxiproxy has no such proxy or toxic."""
 
 
 class FaultStuck(DoorbusterError):

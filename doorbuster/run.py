@@ -204,7 +204,7 @@ class Rehearsal:
         """
         with self.journal.span("stage", "quiesce"):
             began_s = time.monotonic()
-            patience_s = 0.0 if hurry else self.plan.storefront.hold + QUIESCE_MARGIN_S
+            patience_s = 0.0 if hurry else self.plan.rest_s + QUIESCE_MARGIN_S
             quiet = shop.is_quiet()
             try:
                 while not quiet and time.monotonic() < began_s + patience_s:

@@ -51,6 +51,7 @@ def verdicts_document(answer: Review) -> dict[str, Any]:
         "exit_codes": sorted({reason.exit_code for reason in answer.reasons}) or [0],
         "reasons": [reason.sentence for reason in answer.reasons],
         "verdicts": answer.verdicts,
+        "not_possible": answer.impossible,
     }
 
 

@@ -3,10 +3,11 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from doorbuster.operations import Attempt
-from scenarios.adapter import Poll
+from scenarios.adapters.operations import Poll
+from scenarios.manners import POLITE, Manners, asked_to_wait_s
 from scenarios.outcome import (
     INFO_NOT_FINAL,
     INFO_STOPPED,
@@ -17,11 +18,9 @@ from scenarios.outcome import (
     Reply,
     of_operation,
 )
-from scenarios.shop import SpokenOperation
+from scenarios.shop import Shop
+from scenarios.staging import ALONE, Staging
 from scenarios.step import Result, Step
-
-BACKOFF_BASE_S: Final = 0.1
-BACKOFF_CAP_S: Final = 1.0
 
 
 class Clock(Protocol):
@@ -50,19 +49,24 @@ Watcher = Callable[[Step, str, Reply, Judgement, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all sessions of a process share."""
+    """What all sessions of a process share; but manners and jitter are those of each shopper."""
 
-    operations: dict[str, SpokenOperation]
+    operations: Shop
     clock: Clock
     recorder: Recorder
     watch: Watcher
     patience_s: float
     jitter: random.Random
+    manners: Manners = POLITE
+    staging: Staging = ALONE
 
 
 @dataclass(slots=True)
 class _Trial:
-    """One step's attempts so far; `began_s` while one is under way."""
+    """One step's attempts so far; `began_s` while one is under way.
+
+    `sent_s` is the send of its first request, `reply` what its last one got.
+    """
 
     step: Step
     wire: Wire
@@ -70,36 +74,55 @@ class _Trial:
     attempts: list[Attempt] = field(default_factory=list)
     extracted: Extracted = NOTHING
     began_s: float | None = None
+    sent_s: float | None = None
+    reply: Reply | None = None
     service_from_s: float | None = None
 
     def once(self) -> bool:
-        """Make one attempt and return whether another may help."""
+        """Make one attempt and return whether another may help, and can do no harm."""
         step, around = self.step, self.around
         spoken = around.operations[step.op]
         self.began_s = around.clock.now_s()
-        reply = self.wire.exchange(spoken.request(step))
-        judgement = spoken.judge(reply)
-        around.watch(step, spoken.method, reply, judgement, self.began_s)
-        ended_s = reply.ended_s
+        self.sent_s, self.reply = None, None
+        judgement = spoken.perform(step, self)
+        ended_s = self.reply.ended_s if self.reply else around.clock.now_s()
         if judgement.outcome == "pending":
             assert spoken.poll, "the adapter lets nothing be pending that cannot be polled"
-            judgement = _until_final(step, spoken.poll, self.wire, around)
+            judgement = _until_final(step, judgement, spoken.poll, self.wire, around)
             ended_s = around.clock.now_s()
         assert judgement.outcome != "pending"
+        assert judgement.outcome != "next"
         self.attempts.append(
             Attempt(
                 outcome=judgement.outcome,
                 ended_s=ended_s,
-                sent_s=reply.sent_s,
+                sent_s=self.sent_s,
                 reason=judgement.reason,
-                status=reply.status if isinstance(reply, Answer) else None,
+                status=self.reply.status if isinstance(self.reply, Answer) else None,
                 order_id=judgement.extracted.order_id,
             )
         )
-        self.service_from_s = self.began_s if reply.sent_s is None else reply.sent_s
+        self.service_from_s = self.began_s if self.sent_s is None else self.sent_s
         self.began_s = None
         self.extracted = judgement.extracted
+        if judgement.outcome == "info" and step.has_effect and not spoken.repeatable:
+            return False
         return judgement.retry
+
+    def ask(self, method: str, request: bytes, judge: Callable[[Reply], Judgement]) -> Judgement:
+        """Send one request of the attempt, and tell the watcher what came of it."""
+        began_s = self.around.clock.now_s()
+        reply = self.reply = self.wire.exchange(request)
+        if self.sent_s is None:
+            self.sent_s = reply.sent_s
+        judgement = judge(reply)
+        self.around.watch(self.step, method, reply, judgement, began_s)
+        return judgement
+
+    @property
+    def asked_s(self) -> float | None:
+        """How long the last answer asked to wait."""
+        return None if self.reply is None else asked_to_wait_s(self.reply)
 
     def stop(self) -> None:
         """End an attempt that is still under way: its request may have arrived."""
@@ -114,7 +137,15 @@ class _Trial:
         ended_s = self.attempts[-1].ended_s if self.attempts else self.around.clock.now_s()
         from_s = self.step.due_s if self.service_from_s is None else self.service_from_s
         found = self.extracted
-        return Result(outcome, reason, ended_s, from_s, tuple(self.attempts), found)
+        return Result(
+            outcome=outcome,
+            reason=reason,
+            ended_s=ended_s,
+            service_from_s=from_s,
+            attempts=tuple(self.attempts),
+            extracted=found,
+            asked_s=self.asked_s,
+        )
 
 
 def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000) -> Result:
@@ -128,7 +159,9 @@ def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000
     trial = _Trial(step, wire, around)
     try:
         while trial.once() and len(trial.attempts) < tries:
-            retry_s = around.clock.now_s() + _backoff_s(len(trial.attempts), around.jitter)
+            failures = len(trial.attempts)
+            wait_s = around.manners.wait_s(failures, around.jitter, asked_s=trial.asked_s)
+            retry_s = around.clock.now_s() + wait_s
             if retry_s > step.due_s + around.patience_s:
                 break
             around.clock.sleep_until(retry_s)
@@ -139,20 +172,24 @@ def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000
     return result
 
 
-def _backoff_s(failures: int, jitter: random.Random) -> float:
-    """Return a wait with capped exponential back-off and full jitter, so that crowds spread out."""
-    ceiling_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** (failures - 1))
-    return ceiling_s * jitter.random()
-
-
-def _until_final(step: Step, poll: Poll, wire: Wire, around: Surroundings) -> Judgement:
+def _until_final(
+    step: Step, pending: Judgement, poll: Poll, wire: Wire, around: Surroundings
+) -> Judgement:
     """Ask for the order's state until it is final or the shopper's patience is over."""
+    order_id = pending.extracted.order_id or step.order_id
     for number in range(1, 1000):
         due_s = around.clock.now_s() + poll.every
         if due_s > step.due_s + around.patience_s:
             break
         around.clock.sleep_until(due_s)
-        question = replace(step, id=f"{step.id}-{number}", op=poll.operation, due_s=due_s, key=None)
+        question = replace(
+            step,
+            id=f"{step.id}-{number}",
+            op=poll.operation,
+            due_s=due_s,
+            key=None,
+            order_id=order_id,
+        )
         found = carry_out(question, wire, around, tries=1).extracted
         if found.state in poll.ok:
             return Judgement("ok", extracted=found)

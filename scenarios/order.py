@@ -17,8 +17,9 @@ class TrafficOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         run_dir: The run directory, which exists.
         plan: The resolved plan, as `plan.json` holds it.
         base_url: Where the shop answers, scheme, host and port.
-        adapter: Path of the shop's adapter file; None is the reference shop's.
+        adapter: Path of the shop's adapter file, or PATH.py:CLASS; None is the reference shop's.
         allow_hosts: The only hosts that may be contacted.
+        via: `IP:PORT` to connect to, whatever the name in `base_url` resolves to.
         index: This process's stripe: it takes the arrivals k with k % count == index.
         count: How many traffic processes share the plan's arrivals.
     """
@@ -29,6 +30,7 @@ class TrafficOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base_url: str
     adapter: str | None = None
     allow_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "::1")
+    via: str | None = None
     index: int = 0
     count: int = 1
 

@@ -73,10 +73,11 @@ NOTHING: Final = Extracted()
 class Judgement(msgspec.Struct, frozen=True):
     """What one reply means; `pending` has to be asked after until it is final.
 
-    `retry` says that trying again under the same key can help.
+    `next` is no outcome yet: the operation's next request goes on. `retry` says that trying again
+    under the same key can help.
     """
 
-    outcome: Outcome | Literal["pending"]
+    outcome: Outcome | Literal["pending", "next"]
     reason: str | None = None
     retry: bool = False
     extracted: Extracted = NOTHING

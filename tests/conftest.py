@@ -11,7 +11,12 @@ from typing import Final
 import pytest
 
 TESTS: Final = Path(__file__).parent
-REHEARSING: Final = ("fault/test_director_ended", "smoke/", "integration/test_capacity_command")
+REHEARSING: Final = (
+    "fault/test_director_ended",
+    "smoke/",
+    "integration/test_capacity_command",
+    "integration/test_external_stack",
+)
 REAL: Final = ("containers/", "fault/", "integration/", "smoke/")
 
 

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -20,8 +21,8 @@ from doorbuster.rundir import RunDirectory, new_run
 from scenarios.adapter import load_adapter
 from scenarios.attempts import Surroundings
 from scenarios.order import StartSignal, TrafficOrder
-from scenarios.outcome import Answer, Cause, NoAnswer, Reply
-from scenarios.shop import speak
+from scenarios.outcome import Answer, Cause, Judgement, NoAnswer, Reply
+from scenarios.shop import Shop, speak
 from scenarios.step import Result, Step
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -147,7 +148,13 @@ def new_traffic_run(folder: Path, loaded: LoadedPlan) -> RunDirectory:
 
 @contextmanager
 def traffic(
-    run: RunDirectory, loaded: LoadedPlan, url: str, *, index: int = 0, count: int = 1
+    run: RunDirectory,
+    loaded: LoadedPlan,
+    url: str,
+    *,
+    index: int = 0,
+    count: int = 1,
+    adapter: str | None = None,
 ) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     """Start the traffic process and yield it with its second 0, once it has been told to go."""
     order = TrafficOrder(
@@ -155,6 +162,7 @@ def traffic(
         run_dir=str(run.path),
         plan=loaded.resolved,
         base_url=url,
+        adapter=adapter,
         index=index,
         count=count,
     )
@@ -196,6 +204,31 @@ class FakeClock:
         self.at_s = max(self.at_s, at_s)
 
 
+class Script:
+    """The talk of one attempt whose replies are written beforehand."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.requests: list[bytes] = []
+        self.judgements: list[Judgement] = []
+
+    def ask(self, method: str, request: bytes, judge: Callable[[Reply], Judgement]) -> Judgement:
+        assert request.startswith(method.encode())
+        self.requests.append(request)
+        self.judgements.append(judge(self.replies.pop(0)))
+        return self.judgements[-1]
+
+
+def replied(
+    status: int, body: bytes | str | object = b"", headers: dict[str, str] | None = None
+) -> Answer:
+    """Return an answer; a body that is neither bytes nor text is written as JSON."""
+    if not isinstance(body, bytes):
+        body = (body if isinstance(body, str) else json.dumps(body)).encode()
+    named = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    return Answer(status, body, 1.0, 2.0, named)
+
+
 class Notebook:
     """A recorder that remembers."""
 
@@ -214,7 +247,8 @@ class Notebook:
 class FakeWire:
     """A connection to a fake shop on a fake clock: each exchange takes `takes_s`.
 
-    `answer` gives (status, JSON) for a request, or the cause of there being none; an exception in
+    `answer` gives (status, JSON) for a request, with headers if there are any, or the cause of
+    there being none; an exception in
     it is raised, as when a session is ended in the middle of an exchange.
     """
 
@@ -243,14 +277,22 @@ class FakeWire:
         if isinstance(answer, str):
             unsent = answer in ("refused", "unreachable")
             return NoAnswer(answer, None if unsent else sent_s, self.clock.at_s)
-        return Answer(answer[0], json.dumps(answer[1]).encode(), sent_s, self.clock.at_s)
+        status, content_back, *rest = answer
+        headers = [(k.encode(), v.encode()) for told in rest for k, v in told.items()]
+        body = json.dumps(content_back).encode()
+        return Answer(status, body, sent_s, self.clock.at_s, headers)
+
+
+@cache
+def reference() -> Shop:
+    return speak(load_adapter(), host="shop", run_id="run")
 
 
 def surroundings(
     clock: FakeClock, notebook: Notebook, *, patience_s: float = 8.0, seed: int = 1
 ) -> Surroundings:
     return Surroundings(
-        operations=speak(load_adapter(), host="shop"),
+        operations=reference(),
         clock=clock,
         recorder=notebook,
         watch=lambda *_: None,

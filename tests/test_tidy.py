@@ -12,7 +12,7 @@ SOURCES = [path for part in PARTS for path in sorted((ROOT / part).rglob("*.py")
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 TEXTS = [
     path
-    for pattern in ("*", ".ci/*", "docs/**/*", "doorbuster/plans/*", "scenarios/adapters/*")
+    for pattern in ("*", ".ci/*", "docs/**/*", "doorbuster/plans/*", "scenarios/adapters/*.yaml")
     for path in sorted(ROOT.glob(pattern))
     if path.is_file() and path.suffix != ".png"
 ]

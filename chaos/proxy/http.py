@@ -9,9 +9,12 @@ from typing import cast
 import httptools
 
 from chaos.proxy.api import Api
+from chaos.proxy.countdown import Countdown
 from chaos.proxy.messages import Answer, Request, plain_answer
 
 BODY_BYTES_MAX = 1024 * 1024
+REQUEST_WITHIN_MS = 15_000
+IDLE_MS_MAX = 60_000
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -29,10 +32,14 @@ class HttpProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._patience = Countdown(self._transport.close)
+        """Runs while something is awaited from the client."""
+        self._patience.start(REQUEST_WITHIN_MS)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         # A request that was begun is finished: half a populate helps nobody.
         self._waiting.clear()
+        self._patience.stop()
 
     def data_received(self, data: bytes) -> None:
         if self._transport.is_closing():
@@ -43,6 +50,7 @@ class HttpProtocol(asyncio.Protocol):
             self._refuse(400)
 
     def on_message_begin(self) -> None:
+        self._patience.start(REQUEST_WITHIN_MS)
         self._target, self._headers, self._body = b"", {}, b""
 
     def on_url(self, url: bytes) -> None:
@@ -61,6 +69,7 @@ class HttpProtocol(asyncio.Protocol):
             self._refuse(413)
 
     def on_message_complete(self) -> None:
+        self._patience.stop()
         request = Request(
             method=self._parser.get_method().decode(),
             path=self._target.decode(errors="replace"),
@@ -81,6 +90,8 @@ class HttpProtocol(asyncio.Protocol):
             self._send(answer, keep_alive=keep_alive, with_body=request.method != "HEAD")
         # Not in the callback: the next request may come before that is called.
         self._answering = None
+        if not self._transport.is_closing():
+            self._patience.start(IDLE_MS_MAX)
 
     def _answered(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

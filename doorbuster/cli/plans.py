@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from doorbuster.arrivals import expected_count
+from doorbuster.cli.probe import probe
+from doorbuster.cli.target import require_files
 from doorbuster.errors import DoorbusterError, PlanError
 from doorbuster.plan import KnownShop, LoadedPlan, Plan, load_plan
 from doorbuster.plan.reading import read_plan_file
@@ -51,7 +52,9 @@ def find_plan(
     options = {"seed": seed, "traffic.workers": workers}
     overrides = [*changes, *(f"{k}={v}" for k, v in options.items() if v is not None)]
     source, text = _text_of(name)
-    return load_plan(text, source=source, overrides=overrides, shop=reference_shop())
+    loaded = load_plan(text, source=source, overrides=overrides, shop=reference_shop())
+    require_files(loaded.plan)
+    return loaded
 
 
 def ready_plans() -> dict[str, str]:
@@ -113,15 +116,31 @@ def explained(entry: Mapping[str, Any]) -> tuple[str, str]:
     return f"{entry['title']}: {entry['why']}{needs}", ", ".join(entry["seen_by"])
 
 
+ProbeOption = Annotated[
+    bool,
+    typer.Option("--probe", help="Try the adapter on a running shop; reserves and pays one unit."),
+]
+AtOption = Annotated[
+    str | None,
+    typer.Option("--at", metavar="URL", help="The shop to probe, if the plan has no `target`."),
+]
+
+
 def validate(
     plan: PlanArgument,
     changes: SetOption = None,
     seed: SeedOption = None,
     workers: WorkersOption = None,
+    probe_: ProbeOption = False,
+    at: AtOption = None,
 ) -> None:
     """Read a plan, report every mistake, and print what it amounts to."""
     loaded = find_plan(plan, changes=changes or (), seed=seed, workers=workers)
     print(f"{loaded.source}: valid. {summary_of(loaded.plan)}")
+    if at is not None and not probe_:
+        raise PlanError(f"--at {at}: expected --probe with it")
+    if probe_:
+        probe(loaded.plan, at)
 
 
 def schema() -> None:
@@ -131,9 +150,9 @@ def schema() -> None:
 
 def summary_of(plan: Plan) -> str:
     """Return what a plan amounts to, in one sentence."""
-    sessions = sum(expected_count(phase) for phase in plan.traffic.arrivals)
     faults = ", ".join(fault.name for fault in plan.faults) or "no faults"
-    return f"{sessions} sessions in {plan.length_s:g} s; {faults}; {len(plan.budgets)} budgets."
+    sessions = f"{plan.traffic.sessions} sessions in {plan.length_s:g} s"
+    return f"{sessions}; {faults}; {len(plan.budgets)} budgets."
 
 
 def _text_of(name: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,11 +14,11 @@ from chaos.inflict import Hands, inflict
 from chaos.standing import standing
 from chaos.toxiproxy import ToxiproxyApi
 from chaos.watchdog_client import Watchdog
-from doorbuster.backoffice import BackOffice
 from doorbuster.cli.interrupts import Interrupts
 from doorbuster.cli.plans import reference_shop
 from doorbuster.cli.screen import Screen
-from doorbuster.cli.stacks import ChosenStack, ProxyName, choose_stack
+from doorbuster.cli.stacks import ChosenStack, ProxyName, stack_of
+from doorbuster.cli.target import offers_of, office_of, samples_of
 from doorbuster.cli.traffic import Elsewhere, job, order_of, told_in_words
 from doorbuster.clock import Clock
 from doorbuster.components import Topology, require_proxy
@@ -29,7 +30,6 @@ from doorbuster.news import News
 from doorbuster.plan import KnownShop, Plan
 from doorbuster.run import Beat, Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
-from doorbuster.samples import sampling
 from doorbuster.stack.generator import generator
 from doorbuster.stack.order import RoomOrder, StackOrder
 from doorbuster.stack.ports import LOOPBACK
@@ -62,7 +62,7 @@ class Guard:
 @contextmanager
 def guarded(plan: Plan, run: RunDirectory, proxy: ProxyName) -> Iterator[Guard]:
     """Choose the stack and start the watchdog, which cleans up should this process die."""
-    stack = choose_stack(plan.stack, proxy)
+    stack = stack_of(plan, proxy)
     write_json(run.environment, environment(proxy=stack.proxy("of unknown version")))
     log = run.logs / "watchdog.log"
     with Watchdog.start(run.run_id, journal=run.journal, log=log) as watchdog:
@@ -82,7 +82,7 @@ def stack_order(
     return StackOrder(
         run_id=run_id,
         logs=logs,
-        open_api=ToxiproxyApi,
+        open_api=partial(ToxiproxyApi, owner=f"doorbuster-{run_id}-"),
         replicas=storefront.replicas,
         reservation=storefront.reservation,
         flaws=storefront.flaws,
@@ -124,10 +124,10 @@ class Plug:
         return Parts(
             stack=self.stack,
             traffic=self._traffic,
-            shop=lambda topology: BackOffice(topology, self.run),
+            shop=lambda topology: office_of(self.plan, topology, self.run),
             inflict=self._inflict,
-            standing=lambda topology: standing(self._hands_on(topology)),
-            sample=lambda topology, clock: sampling(topology, clock, self.run),
+            standing=self._standing,
+            sample=lambda topology, clock: samples_of(self.plan, topology, clock, self.run),
             tick=self._tick,
             gate=self.screen.watch.gate,
         )
@@ -135,6 +135,8 @@ class Plug:
     @contextmanager
     def stack(self) -> Iterator[Topology]:
         """Bring the plan's stack up, and end it whatever happens."""
+        offers = offers_of(self.plan)
+        self.journal.record("stage", "point", "shop", name=self.plan.shop, offers=" ".join(offers))
         self.screen.say("starting the stack ...")
         order = stack_order(
             self.plan,
@@ -144,8 +146,7 @@ class Plug:
             edge_host=self.elsewhere.host if self.elsewhere else LOOPBACK,
         )
         with self.guard.stack.bring_up(order) as topology:
-            with closing(ToxiproxyApi(topology.proxy_api)) as api:
-                described = self.guard.stack.proxy(api.version())
+            described = self._described_proxy(topology)
             self._environment = environment(proxy=described)
             write_json(self.run.environment, self._environment)
             self.screen.say(f"the shop is up at {topology.shop_url}, behind {described}")
@@ -155,6 +156,12 @@ class Plug:
                 self.interrupts.cleaning = True
                 self.guard.watchdog.renew(WAITING_LEASE_S)
                 self.screen.say("ending the stack ...")
+
+    def _described_proxy(self, topology: Topology) -> str:
+        if not topology.proxies:
+            return self.guard.stack.proxy("")
+        with closing(ToxiproxyApi(topology.proxy_api)) as api:
+            return self.guard.stack.proxy(api.version())
 
     def _traffic(self, topology: Topology) -> AbstractContextManager[Traffic]:
         self._topology = topology
@@ -171,7 +178,8 @@ class Plug:
         told = {name: value for name, value in asdict(news).items() if value not in (None, "")}
         self.journal.record("worker", "point", told.pop("what"), **told)
         if news.what == "joined":
-            self._environment.setdefault("workers", []).append(told)
+            workers = self._environment.setdefault("workers", {})
+            workers[str(told.pop("worker"))] = told
             write_json(self.run.environment, self._environment)
         if line := told_in_words(news, self.elsewhere):
             self.screen.say(line)
@@ -179,10 +187,15 @@ class Plug:
     def _inflict(self, fault: Fault, topology: Topology) -> AbstractContextManager[Beat | None]:
         return inflict(fault, self._hands_on(topology))
 
+    def _standing(self, topology: Topology) -> list[str]:
+        """Look for faults that stand; where nothing is ours there is nothing to look at."""
+        return standing(self._hands_on(topology)) if topology.proxies else []
+
     def _hands_on(self, topology: Topology) -> Hands:
         """Return what faults act with, the same for all of a run."""
         if self._hands is None:
-            api = ToxiproxyApi(topology.proxy_api)
+            own = f"doorbuster-{self.guard.run_id}-"
+            api = ToxiproxyApi(topology.proxy_api, owner=own)
             log = self.run.logs / "hooks.log"
             self._hands = Hands(
                 topology,

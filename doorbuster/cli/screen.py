@@ -89,6 +89,8 @@ def print_review(review: Review, run: RunDirectory, *, report: bool = True) -> N
         style = STYLES[verdict.ruling]
         evidence = "\n".join((verdict.evidence, *first_witnesses(verdict)))
         table.add_row(Text(verdict.ruling, style=style), verdict.name, Text(evidence))
+    for name, lacking in review.impossible.items():
+        table.add_row(Text("-"), name, Text(f"not possible at this level; it needs {lacking}"))
     console.print(table)
     meaning = EXIT_CODES[review.exit_code]
     style = (

@@ -12,12 +12,14 @@ from typing import Literal
 from chaos.server import Choice, ProxyChoice, choose_proxy
 from doorbuster.components import Topology
 from doorbuster.errors import PlanError
+from doorbuster.plan import Plan
 from doorbuster.stack.embedded import embedded
+from doorbuster.stack.external import external
 from doorbuster.stack.order import StackOrder
 from doorbuster.stack.proxies import OwnProxy, SharedProxy
 
 ProxyName = Choice
-StackName = Literal["embedded", "containers"]
+StackName = Literal["embedded", "containers", "external"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,25 @@ class ChosenStack:
     sweeper: tuple[str, ...] | None = None
 
 
+def stack_of(plan: Plan, proxy: ProxyName) -> ChosenStack:
+    """Return the stack that a plan wants."""
+    if plan.target is None:
+        return choose_stack(plan.stack, proxy)
+    if not plan.faults:
+        return ChosenStack(
+            bring_up=partial(external, target=plan.target, proxy=None),
+            proxy=lambda _version: "no proxy",
+        )
+    choice = choose_proxy(proxy, environ=os.environ, which=shutil.which)
+    return ChosenStack(
+        bring_up=partial(external, target=plan.target, proxy=own_or_shared(choice)),
+        proxy=choice.described,
+        shared_proxy=choice.url,
+    )
+
+
 def choose_stack(name: StackName, proxy: ProxyName) -> ChosenStack:
-    """Return the stack that a plan names."""
+    """Return the stack of that name, which starts the reference shop."""
     if name == "embedded":
         choice = choose_proxy(proxy, environ=os.environ, which=shutil.which)
         return ChosenStack(

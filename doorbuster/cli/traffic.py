@@ -10,6 +10,7 @@ import msgspec
 import typer
 from msgspec.structs import replace
 
+from doorbuster.cli.target import way_to
 from doorbuster.components import Topology
 from doorbuster.errors import PlanError
 from doorbuster.news import News
@@ -103,6 +104,7 @@ def order_of(plan: Plan, run: RunDirectory, topology: Topology) -> TrafficOrder:
         run_dir=str(run.path.resolve()),
         plan=plan.model_dump(mode="json", by_alias=True, exclude_none=True),
         base_url=topology.shop_url,
+        **way_to(plan, topology),
     )
 
 

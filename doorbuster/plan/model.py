@@ -14,6 +14,7 @@ from doorbuster.plan.fault_rules import check_faults
 from doorbuster.plan.limits import Limits, most_at_once, peak_per_s
 from doorbuster.plan.sale import Sale
 from doorbuster.plan.storefront import Storefront, known_shop
+from doorbuster.plan.target import ShopName, Target, require_reach
 from doorbuster.plan.traffic import Traffic
 from doorbuster.quantities import Duration
 
@@ -27,8 +28,9 @@ class Plan(Frozen):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
     description: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = DEFAULT_SEED
-    stack: Literal["embedded", "containers"] = "embedded"
-    shop: str = "reference"
+    stack: Literal["embedded", "containers", "external"] = "embedded"
+    target: Target | None = None
+    shop: ShopName = "reference"
     storefront: Storefront = Storefront()
     sale: Sale
     traffic: Traffic
@@ -68,12 +70,12 @@ class Plan(Frozen):
             raise ValueError("expected another name: `latest` means the latest run")
         return name
 
-    @field_validator("shop")
+    @field_validator("target")
     @classmethod
-    def _only_reference(cls, shop: str) -> str:
-        if shop != "reference":
-            raise ValueError("expected `reference`, the only shop that can be driven yet")
-        return shop
+    def _elsewhere_only(cls, target: Target | None, info: ValidationInfo) -> Target | None:
+        if target is not None and info.data.get("stack") not in (None, "external"):
+            raise ValueError("`target` is for `stack: external`: expected that as well")
+        return target
 
     @field_validator("good_within")
     @classmethod
@@ -96,6 +98,14 @@ class Plan(Frozen):
 
     @field_validator("faults")
     @classmethod
+    def _within_reach(cls, faults: tuple[Fault, ...], info: ValidationInfo) -> tuple[Fault, ...]:
+        if info.data.get("stack") == "external":
+            for fault in faults:
+                require_reach(fault)
+        return faults
+
+    @field_validator("faults")
+    @classmethod
     def _on_what_is_there(
         cls, faults: tuple[Fault, ...], info: ValidationInfo
     ) -> tuple[Fault, ...]:
@@ -111,8 +121,24 @@ class Plan(Frozen):
         return faults
 
     @model_validator(mode="after")
+    def _knows_its_shop(self) -> "Plan":
+        if self.stack == "external" and self.target is None:
+            raise ValueError("`stack: external` wants a `target` with its `base_url`")
+        if self.stack == "external" and "storefront" in self.model_fields_set:
+            default = self.storefront == Storefront()
+            if not default:
+                raise ValueError("`storefront` builds the reference shop: leave it out here")
+        if self.traffic.locustfile is not None and self.shop != "reference":
+            raise ValueError("`shop` says how to speak to it and `traffic.locustfile` does as well")
+        return self
+
+    @model_validator(mode="after")
     def _fits_its_timeline(self) -> "Plan":
         check_faults(self)
+        for meeting in self.traffic.rendezvous:
+            at_s = anchor_s(meeting.at, self.phase_starts_s)
+            if not 0 <= at_s < self.length_s:
+                raise ValueError(f"a rendezvous is at {at_s:g} s, expected within the phases")
         opens_s, closes_s = self.opens_s, self.closes_s
         if not 0 <= opens_s < self.length_s:
             raise ValueError(f"sale.opens_at is at {opens_s:g} s, expected within the phases")
@@ -195,6 +221,11 @@ class Plan(Frozen):
     @property
     def parsed_stops(self) -> tuple[StopCondition, ...]:
         return tuple(parse_stop(text) for text in self.stop)
+
+    @property
+    def rest_s(self) -> float:
+        """How long the shop may take to come to rest, payments and retries apart."""
+        return self.storefront.hold if self.target is None else self.target.settle
 
     @property
     def recovery_hold_s(self) -> float:

@@ -71,7 +71,8 @@ def load_plan(
 ) -> LoadedPlan:
     """Read a plan and apply `overrides` such as `traffic.arrivals.rush.rate=80/s`.
 
-    Strategies and flaws are those of `shop`; without it they may have any name.
+    Strategies and flaws are those of `shop`; without it they may have any name. Files that the
+    plan names are relative to the folder of `source`.
 
     Raises:
         PlanError: One line per mistake, each with line, path, value and what was expected.
@@ -84,6 +85,7 @@ def load_plan(
         "phases": _names(document, ("traffic", "arrivals"), "phase"),
         "faults": _fault_names(document),
         "shop": shop,
+        "folder": Path(source).parent,
     }
     try:
         plan = Plan.model_validate(_plain(document), context=context)

@@ -14,8 +14,9 @@ from doorbuster.stack.order import StackOrder
 from doorbuster.stack.place import postgres_account, temporary_place
 from doorbuster.stack.ports import LOOPBACK, free_ports, held, raise_file_limit, require_loopback
 from doorbuster.stack.postgres import PRIMARY, STANDBY, Cluster
-from doorbuster.stack.process import Place, Program
-from doorbuster.stack.proxies import QUIET, Connection, OwnProxy, ProxyApi, SharedProxy
+from doorbuster.stack.process import Place
+from doorbuster.stack.proxies import Connection, OwnProxy, ProxyApi, SharedProxy
+from doorbuster.stack.proxy_process import proxy_process
 from doorbuster.stack.ready import http_probe
 from doorbuster.stack.redis import REDIS, redis_url
 from doorbuster.stack.shop import ShopCommands
@@ -133,24 +134,13 @@ class Assembly:
 
     def start_proxy(self) -> LocalComponent | None:
         """Start our own proxy, or make sure that the shared one answers."""
-        version = http_probe(urlsplit(self.proxy_url).netloc, "/version")
         if isinstance(self.proxy, SharedProxy):
+            version = http_probe(urlsplit(self.proxy_url).netloc, "/version")
             if objection := version():
                 raise MissingPrerequisite(f"no Toxiproxy at {self.proxy.url}: {objection}")
             return None
-        program = Program(
-            component="proxy",
-            command=shop.with_port(self.proxy.command, self.ports["proxy"]),
-            home=self.place.home_of("proxy"),
-            log=self.place.logs / "proxy.log",
-            environment=QUIET,
-        )
-        address = f"{LOOPBACK}:{self.ports['proxy']}"
         return self.start(
-            LocalComponent(
-                program, run_id=self.order.run_id, address=address, ready=lambda _: version()
-            ),
-            self.infrastructure,
+            proxy_process(self.proxy, self.place, port=self.ports["proxy"]), self.infrastructure
         )
 
     def start_provider(self) -> LocalComponent:

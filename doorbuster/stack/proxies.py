@@ -41,6 +41,11 @@ class SharedProxy:
     url: str
 
 
+def proxy_name(run_id: str, connection: str) -> str:
+    """Return what a run calls the proxy of a connection; no other proxy is touched."""
+    return f"doorbuster-{run_id}-{connection}"
+
+
 @dataclass(frozen=True)
 class Connection:
     """One connection between two parts: who listens in front, and what lies behind."""
@@ -59,4 +64,4 @@ class Connection:
         return f"{LOOPBACK}:{self.upstream_port}"
 
     def proxy_name(self, run_id: str) -> str:
-        return f"doorbuster-{run_id}-{self.name}"
+        return proxy_name(run_id, self.name)

@@ -14,6 +14,10 @@ def unknowns(run: Run, answer: Review) -> list[str]:
     """Return one sentence for each thing that the evidence does not decide."""
     found = [f"{v.name}: {v.evidence}." for v in answer.verdicts if v.ruling == "unknown"]
     found += [
+        f"{name}: not possible at this level; it needs {lacking}."
+        for name, lacking in answer.impossible.items()
+    ]
+    found += [
         f"{file}: {lines} unfinished last line was left out."
         for file, lines in run.cut_lines.items()
     ]

@@ -75,6 +75,13 @@ class Timeline:
         return self._rows_read("provider read")
 
     @property
+    def offers(self) -> frozenset[str] | None:
+        """What the shop offered to judge it by, None where the journal does not say."""
+        for event in self._events("stage", "point", "shop"):
+            return frozenset(str(event.detail.get("offers", "")).split())
+        return None
+
+    @property
     def quiesced(self) -> bool:
         """Whether the shop had come to rest before its books were read."""
         events = list(self._events("stage", "point", "quiesced"))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import psutil
@@ -79,6 +79,23 @@ def test_removing_a_waiting_reset_answers_at_once_and_still_resets(shop: Line) -
     assert time.monotonic() - started_s < 1
     with pytest.raises(ConnectionResetError):
         client.recv(1)
+
+
+@pytest.mark.parametrize("call", [("DELETE", "/proxies/shop/toxics/slow"), ("POST", "/reset")])
+def test_lifting_does_not_wait_for_readers_that_do_not_read(
+    shop: Line, call: tuple[str, str]
+) -> None:
+    shop.add("bandwidth", rate=0, name="slow")
+    shop.add("latency", latency=10, name="more")
+    for _ in range(10):
+        _, server = shop.connect()
+        server.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                server.send(bytes(1 << 16))
+    started_s = time.monotonic()
+    assert shop.server.call(*call).status == 204
+    assert time.monotonic() - started_s < 5
 
 
 def test_refused_change_of_a_toxic_changes_nothing(shop: Line) -> None:
@@ -211,3 +228,31 @@ def test_process_says_why_it_cannot_listen(server: ProxyServer) -> None:
         _, errors = process.communicate(timeout=10)
     assert process.returncode == 1
     assert errors == f"listen tcp 127.0.0.1:{server.port}: bind: address already in use\n"
+
+
+def test_command_serves_with_the_flags_of_the_original(tmp_path: Path) -> None:
+    config = tmp_path / "proxies.json"
+    config.write_text('[{"name":"shop","upstream":"127.0.0.1:9","listen":"127.0.0.1:0"}]')
+    flags = ["-host", "127.0.0.1", "-port", "0", "-config", str(config), "-proxy-metrics"]
+    command = [sys.executable, "-m", "doorbuster", "proxy", *flags, "-seed", "7"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = process.stdout.readline()
+        port = int(told.removeprefix("proxy API listens on 127.0.0.1:"))
+        server = ProxyServer("embedded", port, process.pid)
+        assert list(server.call("GET", "/proxies").json()) == ["shop"]
+        assert server.call("GET", "/metrics").status == 200
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=10)
+    assert process.returncode == 0
+
+
+def test_command_says_why_it_cannot_listen(server: ProxyServer) -> None:
+    flags = ["-host", "127.0.0.1", "-port", str(server.port)]
+    command = [sys.executable, "-m", "doorbuster", "proxy", *flags]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 4
+    assert ended.stderr == (
+        "the proxy's API cannot listen: "
+        f"listen tcp 127.0.0.1:{server.port}: bind: address already in use\n"
+    )

@@ -147,6 +147,53 @@ def test_refusal_is_raised_with_call_status_and_words(
 
 
 @both_servers
+def test_proxy_is_moved_and_keeps_its_toxics(api: ToxiproxyApi, server: ProxyServer) -> None:
+    api.create("shop", listen="127.0.0.1:0", upstream="127.0.0.1:9")
+    api.add_toxic("shop", name="slow", type="latency", attributes={"latency": 5})
+    api.update("shop", upstream="127.0.0.1:10", listen="localhost:0")
+    shown = server.call("GET", "/proxies/shop").json()
+    assert (shown["upstream"], len(shown["toxics"])) == ("127.0.0.1:10", 1)
+
+
+@both_servers
+def test_toxic_is_changed_member_by_member(api: ToxiproxyApi) -> None:
+    api.create("shop", listen="127.0.0.1:0", upstream="127.0.0.1:9")
+    attributes = {"latency": 5, "jitter": 2}
+    api.add_toxic("shop", name="slow", type="latency", attributes=attributes, toxicity=1 / 3)
+    api.update_toxic("shop", "slow", attributes={"latency": 9})
+    api.update_toxic("shop", "slow", attributes={}, toxicity=0.7)
+    (shown,) = api.toxics("shop")
+    assert (shown["attributes"], shown["toxicity"]) == ({"latency": 9, "jitter": 2}, 0.7)
+    with pytest.raises(NotFound, match="toxic not found"):
+        api.update_toxic("shop", "none", attributes={})
+
+
+@both_servers
+def test_proxies_of_others_are_looked_at_and_not_touched(server: ProxyServer) -> None:
+    server.create("theirs", "127.0.0.1:9")
+    server.add("theirs", "noop")
+    before = server.call("GET", "/proxies").body
+    with closing(ToxiproxyApi(server.url, owner="doorbuster-7-")) as api:
+        assert api.names() == ["theirs"]
+        assert len(api.toxics("theirs")) == 1
+        for change in (
+            lambda: api.create("theirs", listen="127.0.0.1:0", upstream="127.0.0.1:9"),
+            lambda: api.delete("theirs"),
+            lambda: api.disable("theirs"),
+            lambda: api.enable("theirs"),
+            lambda: api.update("theirs", upstream="127.0.0.1:10"),
+            lambda: api.add_toxic("theirs", name="x", type="noop", attributes={}),
+            lambda: api.update_toxic("theirs", "noop_downstream", attributes={}),
+            lambda: api.remove_toxic("theirs", "noop_downstream"),
+        ):
+            with pytest.raises(ToxiproxyError, match="'theirs' is not ours to change"):
+                change()
+        api.create("doorbuster-7-edge", listen="127.0.0.1:0", upstream="127.0.0.1:9")
+        api.delete("doorbuster-7-edge")
+    assert server.call("GET", "/proxies").body == before
+
+
+@both_servers
 @pytest.mark.parametrize("call", ["enable", "disable", "toxics"])
 def test_acting_on_an_absent_proxy_is_an_error(api: ToxiproxyApi, call: str) -> None:
     with pytest.raises(NotFound, match="proxy not found"):

@@ -64,8 +64,8 @@ def test_a_toxic_is_added_and_deleted_by_name(kind: NetworkKind, body: dict[str,
 
 def test_down_shuts_the_proxy_and_opens_it() -> None:
     (breakage,) = calls_for("dark", Down(), ["p"])
-    assert breakage.begin == Call("POST", "/proxies/p", {"enabled": False})
-    assert breakage.end == Call("POST", "/proxies/p", {"enabled": True})
+    assert breakage.begin == Call("PATCH", "/proxies/p", {"enabled": False})
+    assert breakage.end == Call("PATCH", "/proxies/p", {"enabled": True})
 
 
 def test_a_blackhole_swallows_both_ways() -> None:
@@ -114,9 +114,9 @@ def test_a_fault_on_postgres_breaks_both_nodes() -> None:
 
 
 def test_a_call_reads_as_people_would_make_it() -> None:
-    call = Call("POST", "/proxies/p", {"enabled": True})
-    assert str(call) == 'POST /proxies/p {"enabled": true}'
+    call = Call("PATCH", "/proxies/p", {"enabled": True})
+    assert str(call) == 'PATCH /proxies/p {"enabled": true}'
     assert (
         call.by_hand("http://h:1/")
-        == """curl -X POST -d '{"enabled": true}' http://h:1/proxies/p"""
+        == """curl -X PATCH -d '{"enabled": true}' http://h:1/proxies/p"""
     )

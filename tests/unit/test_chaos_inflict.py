@@ -51,7 +51,7 @@ def test_a_toxic_stands_on_both_nodes_while_the_fault_lasts(
 def test_every_call_is_journalled_before_and_after(api: FakeApi, journal: FakeJournal) -> None:
     with inflict(fault("edge", name="dark", down={}), hands(api, journal)):
         pass
-    shut = ("call", f"POST /proxies/{EDGE}")
+    shut = ("call", f"PATCH /proxies/{EDGE}")
     assert journal.events == [
         (*shut, {"fault": "dark", "before": before}) for before in (True, False, True, False)
     ]

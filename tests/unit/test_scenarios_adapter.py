@@ -1,16 +1,19 @@
 """Adapter files: what the reference shop's says, and how a wrong one is refused."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
 from doorbuster.errors import PlanError
 from scenarios.adapter import load_adapter, parse_adapter
-from scenarios.outcome import Answer, Extracted, NoAnswer
+from scenarios.outcome import Extracted, NoAnswer
 from scenarios.shop import speak
 from scenarios.step import Step
+from tests.scenarios_fakes import Script, replied
 
-SHOP = speak(load_adapter(), host="shop:80")
+SHOP = speak(load_adapter(), host="shop:80", run_id="run")
 
 STEP = Step(
     id="3-1",
@@ -29,8 +32,13 @@ STEP = Step(
 
 
 def judged(op, status, body):
-    text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return SHOP[op].judge(Answer(status, text, 1.0, 2.0))
+    return SHOP[op].perform(replace(STEP, op=op), Script(replied(status, body)))
+
+
+def request_of(op, shop=SHOP):
+    script = Script(replied(599))
+    shop[op].perform(replace(STEP, op=op), script)
+    return script.requests[0]
 
 
 @pytest.mark.parametrize(
@@ -96,34 +104,40 @@ def test_answers_are_read_in_our_words(op, status, body, extracted):
 
 
 def test_silence_is_judged_too():
-    assert SHOP["reserve"].judge(NoAnswer("eof", 1.0, 2.0)).outcome == "info"
+    assert SHOP["reserve"].perform(STEP, Script(NoAnswer("eof", 1.0, 2.0))).outcome == "info"
 
 
 def test_reserve_request_is_complete():
-    head, _, body = SHOP["reserve"].request(STEP).partition(b"\r\n\r\n")
-    assert head.split(b"\r\n") == [
-        b"POST /v1/checkouts HTTP/1.1",
-        b"Host: shop:80",
-        b"Accept: application/json",
-        b"Content-Type: application/json",
-        b"Idempotency-Key: run-reserve-3-1",
-        b"Content-Length: %d" % len(body),
-    ]
+    head, _, body = request_of("reserve").partition(b"\r\n\r\n")
+    first, *headers = head.decode().split("\r\n")
+    assert first == "POST /v1/checkouts HTTP/1.1"
+    named = dict(header.split(": ", 1) for header in headers)
+    assert re.fullmatch("00-[0-9a-f]{16}0000000300000001-[0-9a-f]{16}-01", named["traceparent"])
+    del named["traceparent"]
+    assert named == {
+        "Host": "shop:80",
+        "Accept": "application/json, */*;q=0.8",
+        "Content-Type": "application/json",
+        "X-Load-Test": "run",
+        "Idempotency-Key": "run-reserve-3-1",
+        "Content-Length": str(len(body)),
+    }
     assert json.loads(body) == {
         "client_ref": "run-3-1",
         "customer": "user-3",
         "campaign_id": "sale",
+        "channel": "web",
         "lines": [{"sku": "HOT 1/a", "qty": 2}],
     }
 
 
 def test_path_values_are_escaped():
-    assert SHOP["view"].request(STEP).startswith(b"GET /v1/products/HOT%201%2Fa HTTP/1.1\r\n")
+    assert request_of("view").startswith(b"GET /v1/products/HOT%201%2Fa HTTP/1.1\r\n")
 
 
 def test_request_without_its_value_is_a_mistake_of_ours():
     with pytest.raises(ValueError, match="order_id"):
-        SHOP["pay"].request(Step("1", "pay", 1, 1, "patient", "u", 0.0, key="k"))
+        SHOP["pay"].perform(Step("1", "pay", 1, 1, "patient", "u", 0.0, key="k"), Script())
 
 
 GOOD = """\
@@ -154,8 +168,8 @@ operations:
 
 def test_small_adapter_is_enough():
     shop = speak(parse_adapter(GOOD, source="tiny.yaml"), host="h")
-    answer = Answer(201, b'{"order": {"id": "x"}}', 0.0, 0.0)
-    assert shop["reserve"].judge(answer).extracted.order_id == "x"
+    script = Script(replied(201, {"order": {"id": "x"}}))
+    assert shop["reserve"].perform(STEP, script).extracted.order_id == "x"
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""Faults that end by themselves, so that nothing stays broken when whoever made them dies."""
+"""Something to do after a while unless it is called off, such as healing a fault."""
 
 import asyncio
 from collections.abc import Callable
 
 
 class Countdown:
-    """One thing to do later, unless it is called off; asking again starts from the beginning."""
+    """Does one thing later; asking again starts from the beginning."""
 
     def __init__(self, action: Callable[[], object]) -> None:
         self._loop = asyncio.get_running_loop()

@@ -1,0 +1,71 @@
+"""The shop that a plan drives: how it is spoken to, what it offers, and its back office."""
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from doorbuster.backoffice import BackOffice
+from doorbuster.clock import Clock
+from doorbuster.components import Topology
+from doorbuster.errors import PlanError
+from doorbuster.levels import Offer
+from doorbuster.plan import Plan
+from doorbuster.rundir import RunDirectory
+from doorbuster.samples import sampling
+from doorbuster.target_office import TargetOffice
+from scenarios.shops import KnownShop, known_shop
+
+
+def shop_of(plan: Plan) -> KnownShop:
+    """Read the adapter that a plan names; what is wrong with it is a mistake of the plan."""
+    return known_shop(adapter_of(plan))
+
+
+def require_files(plan: Plan) -> None:
+    """Insist on what a plan names besides itself: its adapter without mistakes, its Locust file."""
+    shop_of(plan)
+    locustfile = plan.traffic.locustfile
+    if locustfile is not None and not Path(locustfile).is_file():
+        raise PlanError(f"traffic.locustfile {locustfile!r}: no such file")
+
+
+def adapter_of(plan: Plan) -> str | None:
+    return None if plan.shop == "reference" else plan.shop
+
+
+def offers_of(plan: Plan) -> list[Offer]:
+    """Return what there is to judge a run by."""
+    offers: list[Offer] = []
+    if plan.traffic.locustfile is None:
+        offers.append("operations")
+        offers += ["client_ref"] if shop_of(plan).carries_reference else []
+    if plan.target is None:
+        return [*offers, "ledger", "provider", "faults"]
+    if plan.target.ledger:
+        offers.append("ledger")
+    if plan.target.provider:
+        offers.append("provider")
+    if any(fault.hooks for fault in plan.faults):
+        offers.append("faults")
+    return offers
+
+
+def way_to(plan: Plan, topology: Topology) -> dict[str, Any]:
+    """Return what the traffic's order says of how to reach and to speak to the shop."""
+    way: dict[str, Any] = {"adapter": adapter_of(plan), "via": topology.via}
+    if plan.target is not None:
+        way["allow_hosts"] = plan.target.allow_hosts
+    return way
+
+
+def office_of(plan: Plan, topology: Topology, run: RunDirectory) -> BackOffice:
+    if plan.target is not None:
+        return TargetOffice(plan.target, topology, run)
+    return BackOffice(topology, run)
+
+
+def samples_of(
+    plan: Plan, topology: Topology, clock: Clock, run: RunDirectory
+) -> AbstractContextManager[None]:
+    """Sample the shop's inside, where it is ours to look into."""
+    return nullcontext() if plan.target is not None else sampling(topology, clock, run)

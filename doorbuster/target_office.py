@@ -1,0 +1,77 @@
+"""The back office of a shop elsewhere: nothing is set there; its books are read if it offers them.
+
+A shop elsewhere opens by its own means, and when it has come to rest is the plan's word.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from doorbuster.backoffice import BackOffice, bearer
+from doorbuster.clock import Clock
+from doorbuster.components import Topology
+from doorbuster.errors import PlanError
+from doorbuster.ledger import LEDGER_TABLES, PROVIDER_TABLES
+from doorbuster.plan import Plan
+from doorbuster.plan.target import Book, Target
+from doorbuster.run import ReadFailed
+from doorbuster.rundir import RunDirectory, read_lines
+
+
+class TargetOffice(BackOffice):
+    """What `stack: external` has for a back office."""
+
+    def __init__(self, target: Target, topology: Topology, run: RunDirectory) -> None:
+        super().__init__(topology, run)
+        self._target = target
+        self._tokens = {
+            book.url: _token(book) for book in (target.ledger, target.provider) if book is not None
+        }
+        self._rests_since_s: float | None = None
+
+    def open_sale(self, plan: Plan, clock: Clock) -> None:
+        """Leave that to the shop."""
+
+    def is_quiet(self) -> bool:
+        """Tell whether it had the time to come to rest that the plan gives it."""
+        if self._rests_since_s is None:
+            self._rests_since_s = time.monotonic()
+        return time.monotonic() - self._rests_since_s >= self._target.settle
+
+    def read_ledger(self) -> int:
+        return self._read_book(self._target.ledger, self._run.ledger, LEDGER_TABLES)
+
+    def read_provider(self) -> int:
+        return self._read_book(self._target.provider, self._run.provider, PROVIDER_TABLES)
+
+    def _read_book(self, book: Book | None, into: Path, tables: Mapping[str, object]) -> int:
+        if book is None:
+            raise ReadFailed("the target offers none")
+        if book.url is not None:
+            self._client.headers = httpx.Headers(bearer(self._tokens[book.url]))
+            return self._read(book.url, into, tables)
+        return _copied(Path(str(book.folder)), into, tables)
+
+
+def _token(book: Book) -> str:
+    """Return the secret that a book wants, which no file of the run holds."""
+    if book.token_env is None:
+        return ""
+    if book.token_env not in os.environ:
+        raise PlanError(f"target: token_env {book.token_env!r} is not set in the environment")
+    return os.environ[book.token_env]
+
+
+def _copied(folder: Path, into: Path, tables: Mapping[str, object]) -> int:
+    """Copy the files of a book and count their rows; the main one has to be there."""
+    files = [folder / f"{table}.ndjson" for table in tables]
+    if not files[0].is_file():
+        raise ReadFailed(f"{files[0]} is not there")
+    there = [file for file in files if file.is_file()]
+    for file in there:
+        shutil.copyfile(file, into / file.name)
+    return sum(len(read_lines(into / file.name).complete) for file in there)

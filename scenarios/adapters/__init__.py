@@ -1,0 +1,1 @@
+"""What adapters are made of: templates and sources, requests and rules, compiled once."""

@@ -1,0 +1,135 @@
+"""A shop that runs elsewhere, rehearsed by the command: what each level lets us know."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from doorbuster.cli.main import run as doorbuster
+from tests.other_shops import ADAPTERS, OtherShop, other_shop, respond_forms
+
+pytestmark = pytest.mark.integration
+
+PLAN = """
+name: elsewhere
+stack: external
+shop: {shop}
+target:
+  base_url: {url}
+  settle: 100ms
+{more}
+sale:
+  opens_at: rush
+  items: [{{sku: HOT, stock: 40, price: "99.00", demand: 100%}}]
+traffic:
+  arrivals:
+    - {{phase: baseline, for: 3s, rate: 15/s}}
+    - {{phase: rush, for: 4s, rate: 15/s}}
+  personas: {{patient: 100}}
+  warmup: 1s
+  timeout: 5s
+  patience: 6s
+  max_lateness: 5s
+good_within: {{view: 5s, reserve: 5s, pay: 5s}}
+budgets:
+  - errors <= 1%
+  - p99(view) <= 5s
+{faults}
+"""
+NEEDS_THE_LEDGER = {
+    "no_oversell",
+    "stock_conserved",
+    "no_order_lost",
+    "no_phantom_order",
+    "one_order_per_key",
+}
+NEEDS_THE_PROVIDER = {"no_double_charge", "no_orphan_charge"}
+
+
+def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    called = (sys.executable, "-m", "doorbuster", *arguments)
+    return subprocess.run(called, capture_output=True, text=True, timeout=120, check=False)
+
+
+def written(folder: Path, shop: OtherShop, *, more: str = "", faults: str = "") -> str:
+    path = folder / "elsewhere.yaml"
+    adapter = ADAPTERS / "forms.yaml"
+    path.write_text(PLAN.format(shop=adapter, url=shop.url, more=more, faults=faults))
+    return str(path)
+
+
+def rehearsed(plan: str, runs: Path) -> tuple[int, dict, Path]:
+    done = command("rehearse", plan, "--runs", str(runs), "--proxy", "embedded")
+    run = (runs / "elsewhere" / "latest").resolve()
+    verdicts = json.loads((run / "verdicts.json").read_text())
+    verdicts["screen"] = done.stdout
+    return done.returncode, verdicts, run
+
+
+def test_with_operations_only_the_books_are_out_of_reach(tmp_path):
+    """Level 2: a gate in CI passes on its budgets, and nobody is told that nothing was lost."""
+    with other_shop(respond_forms, stock=40) as shop:
+        code, verdicts, run = rehearsed(written(tmp_path, shop), tmp_path / "runs")
+    assert (code, verdicts["reasons"]) == (0, [])
+    asked = {verdict["name"] for verdict in verdicts["verdicts"]}
+    assert asked == {"generator_healthy", "errors <= 1%", "p99(view) <= 5s"}
+    assert set(verdicts["not_possible"]) >= NEEDS_THE_LEDGER | NEEDS_THE_PROVIDER
+    assert "L3, its own final record" in verdicts["not_possible"]["no_order_lost"]
+    assert "not possible at this level" in verdicts["screen"]
+    assert "no_order_lost: not possible at this level" in (run / "report.html").read_text()
+    assert "Not possible at this level" in (run / "summary.md").read_text()
+    assert not {"GET ops", "PUT ops"} & set(shop.seen)
+    assert shop.marks == {json.loads((run / "plan.json").read_text())["run_id"]}
+
+
+def test_with_its_ledger_orders_are_compared_and_its_door_can_be_slowed(tmp_path):
+    """Level 3, and a proxy of ours before its door: a slow edge, seen and gone again."""
+    more = '  ledger: {{url: "{url}/ledger"}}'
+    faults = "faults:\n  - {at: rush+1s, for: 1s, on: edge, latency: {delay: 300ms}}"
+    with other_shop(respond_forms, stock=40) as shop:
+        plan = written(tmp_path, shop, more=more.format(url=shop.url), faults=faults)
+        code, verdicts, run = rehearsed(plan, tmp_path / "runs")
+    rulings = {verdict["name"]: verdict["ruling"] for verdict in verdicts["verdicts"]}
+    assert code in (0, 3), verdicts["reasons"]
+    for check in ("no_oversell", "no_order_lost", "no_phantom_order", "one_order_per_key"):
+        assert rulings[check] == "pass", verdicts
+    assert set(verdicts["not_possible"]) >= NEEDS_THE_PROVIDER
+    assert not set(verdicts["not_possible"]) & set(rulings)
+    summary = json.loads((run / "summary.json").read_text())
+    (fault,) = summary["recovery"]
+    assert fault["name"] == "edge latency"
+    assert fault["lifted_s"] is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "message"),
+    [
+        ("127.0.0.1:", "127.0.0.9:", 2, "host '127.0.0.9' is not in `allow_hosts`"),
+        ("  settle: 100ms", "  allow_hosts: [shop.example]", 2, "not in `allow_hosts`"),
+        (
+            "  settle: 100ms",
+            "  marker: {path: /healthz, header: X-Environment, matches: test}",
+            4,
+            "is 'staging', expected the marker 'test'; is this production?",
+        ),
+        ("forms.yaml", "none.yaml", 2, "expected an adapter file"),
+    ],
+)
+def test_a_target_that_may_not_be_driven_is_not(tmp_path, capfd, old, new, *, code, message):
+    with other_shop(respond_forms) as shop:
+        path = Path(written(tmp_path, shop))
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+        assert doorbuster(["rehearse", str(path), "--runs", str(tmp_path / "runs")]) == code
+        assert not shop.seen
+    out = capfd.readouterr()
+    assert message in " ".join((out.out + out.err).split())
+
+
+def test_what_runs_elsewhere_cannot_be_brought_up(tmp_path, capfd):
+    with other_shop(respond_forms) as shop:
+        assert doorbuster(["up", written(tmp_path, shop)]) == 2
+        assert f"its shop runs elsewhere, at {shop.url}" in capfd.readouterr().err
