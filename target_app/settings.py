@@ -15,9 +15,9 @@ from pydantic import (
 )
 
 from target_app.database.pool import ACQUIRE_TIMEOUT_S
-from target_app.flaws.table import FLAWS
+from target_app.known_flaws import FLAWS
+from target_app.known_strategies import STRATEGIES
 from target_app.signatures import sign
-from target_app.strategies import STRATEGIES
 from target_app.waiting.room import RoomLimits
 
 
@@ -162,7 +162,7 @@ class StorefrontSettings(Settings):
     @classmethod
     def _given_where_needed(cls, redis_url: str | None, given: ValidationInfo) -> str | None:
         strategy = given.data.get("reservation")
-        if redis_url is None and strategy and "redis" in STRATEGIES[strategy][0].needs:
+        if redis_url is None and strategy and "redis" in STRATEGIES[strategy].needs:
             raise ValueError(f"the reservation {strategy} needs Redis: say where it is")
         return redis_url
 

@@ -169,7 +169,7 @@ def planted_acts(settings: StorefrontSettings, redis: Redis | None) -> Acts:
     acts = correct_acts(reservations_of(settings.reservation, redis))
     for flaw in settings.flaws:
         _description, plant = FLAWS[flaw]
-        acts = plant(acts)
+        acts = plant(acts, settings)
     return acts
 
 

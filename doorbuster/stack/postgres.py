@@ -151,9 +151,13 @@ class Standby(Protocol):
 
 
 def create_shop_database(cluster: Reachable) -> None:
-    """Give the shop a database that it owns, as a user with no power over the server."""
+    """Give the shop a database that it owns, as a user with no power over the server.
+
+    It may look at the server's statistics: how far the standby is behind is one of its metrics.
+    """
     dsn = cluster.dsn(PRIMARY, database=SUPERUSER)
     ask(dsn, f"CREATE ROLE {SHOP} LOGIN PASSWORD '{cluster.shop_password}'")
+    ask(dsn, f"GRANT pg_monitor TO {SHOP}")
     ask(dsn, f"CREATE DATABASE {SHOP} OWNER {SHOP}")
 
 

@@ -14,6 +14,9 @@ from target_app.admission.standing import StandingQueue
 from target_app.metrics import Metrics
 from target_app.settings import StorefrontSettings
 
+CLAIMS_YIELD_AT = 0.75
+"""Part of the patience with a queue; browsing yields at half of it, checkouts at all of it."""
+
 RETRY_AFTER_MS = (1000, 3000)
 """Between these, by lot."""
 
@@ -30,6 +33,11 @@ def limits_of(settings: StorefrontSettings) -> dict[Priority, Limit]:
     return {
         Priority.BROWSE: Limit(
             browsing, least=min(browsing, 1 + pool_size // 10), yields_at_s=patience_s / 2
+        ),
+        Priority.CLAIM: Limit(
+            checkouts,
+            least=min(checkouts, 1 + pool_size // 10),
+            yields_at_s=CLAIMS_YIELD_AT * patience_s,
         ),
         Priority.CHECKOUT: Limit(
             checkouts, least=min(checkouts, 1 + pool_size // 4), yields_at_s=patience_s

@@ -1,33 +1,40 @@
-"""The planted flaws other than stock strategies, by id: what is wrong, and how to plant it."""
+"""How to plant each flaw other than a stock strategy."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from target_app import known_flaws
 from target_app.acts import Acts
-from target_app.descriptions import Description
 from target_app.flaws import (
     async_reserve,
     blind_state,
     charge_first,
     check_apart,
     double_release,
+    draft_orders,
     expired_payments,
     fresh_provider_key,
     ignored_key,
+    limits_apart,
     missing_release,
+    one_by_one,
     optimistic_paid,
     pay_expired,
+    read_replica,
     repeated_webhook,
+    two_creators,
+    webhook_only,
 )
 
-Plant = Callable[[Acts], Acts]
+if TYPE_CHECKING:
+    from target_app.settings import StorefrontSettings
+
+Plant = Callable[[Acts, "StorefrontSettings"], Acts]
+"""Replaces acts; what a flaw needs to know of its shop is in the settings."""
 
 
-def _flaw(title: str, why: str, *seen_by: str) -> Description:
-    return Description(title=title, correct=False, why=why, seen_by=seen_by)
-
-
-def _check_apart(acts: Acts) -> Acts:
+def _check_apart(acts: Acts, _settings: "StorefrontSettings") -> Acts:
     apart = replace(
         acts.reservations,
         reserve=check_apart.only_check,
@@ -38,17 +45,17 @@ def _check_apart(acts: Acts) -> Acts:
     return replace(acts, reservations=apart)
 
 
-def _async_reserve(acts: Acts) -> Acts:
+def _async_reserve(acts: Acts, _settings: "StorefrontSettings") -> Acts:
     later = ((async_reserve.reserve_queued, 0.5),)
     return replace(acts, check_out=async_reserve.check_out_unreserved, jobs=acts.jobs + later)
 
 
-def _missing_release(acts: Acts) -> Acts:
+def _missing_release(acts: Acts, _settings: "StorefrontSettings") -> Acts:
     leaking = replace(acts.reservations, release=missing_release.release)
     return replace(acts, reservations=leaking)
 
 
-def _charge_first(acts: Acts) -> Acts:
+def _charge_first(acts: Acts, _settings: "StorefrontSettings") -> Acts:
     unheld = replace(
         acts.reservations,
         reserve=check_apart.only_check,
@@ -58,109 +65,41 @@ def _charge_first(acts: Acts) -> Acts:
     return replace(acts, reservations=unheld, book_capture=charge_first.book_or_cancel)
 
 
-FLAWS: dict[str, tuple[Description, Plant]] = {
-    "W2": (
-        _flaw(
-            "check the stock at checkout, take it at payment",
-            "whoever orders before the first one pays finds the last unit there",
-            "no_oversell",
-            "stock_conserved",
-        ),
-        _check_apart,
+def _one_by_one(acts: Acts, settings: "StorefrontSettings") -> Acts:
+    apart = one_by_one.one_by_one(acts.reservations, settings.databases)
+    return replace(acts, reservations=apart)
+
+
+def _read_replica(acts: Acts, settings: "StorefrontSettings") -> Acts:
+    return replace(acts, check_out=read_replica.check_out_by(settings.databases))
+
+
+PLANTS: dict[str, Plant] = {
+    "W2": _check_apart,
+    "W3": _async_reserve,
+    "W5": _read_replica,
+    "W12": lambda acts, _: replace(acts, check_out=ignored_key.check_out_again),
+    "W13": lambda acts, _: replace(acts, expire_one=double_release.expire_and_clean_up),
+    "W15": _one_by_one,
+    "W16": _missing_release,
+    "W18": lambda acts, _: replace(acts, check_out=limits_apart.check_out_unlimited),
+    "W19": lambda acts, _: replace(acts, book_capture=pay_expired.book_any),
+    "P1": lambda acts, _: replace(
+        acts, charge=fresh_provider_key.charge, book_capture=fresh_provider_key.book_first
     ),
-    "W3": (
-        _flaw(
-            "reserve in a job, after the order was committed",
-            "until the job comes round, the same units are promised to everybody who asks",
-            "no_oversell",
-            "stock_conserved",
-        ),
-        _async_reserve,
+    "P2": lambda acts, _: replace(acts, pay=draft_orders.pay_then_write),
+    "P3": lambda acts, _: replace(
+        acts,
+        expire_one=expired_payments.expire_any,
+        book_capture=expired_payments.book_if_held,
     ),
-    "W12": (
-        _flaw(
-            "ignore the idempotency key of a checkout",
-            "a client that repeats an unanswered request gets a second order",
-            "one_order_per_key",
-        ),
-        lambda acts: replace(acts, check_out=ignored_key.check_out_again),
-    ),
-    "W13": (
-        _flaw(
-            "give the units of an ended hold back twice",
-            "the clean-up of old holds does not ask whether their units were freed before",
-            "stock_conserved",
-        ),
-        lambda acts: replace(acts, expire_one=double_release.expire_and_clean_up),
-    ),
-    "W16": (
-        _flaw(
-            "never give the units of an unpaid order back",
-            "holds end in the books only, and the shop is sold out while units are left",
-            "stock_conserved",
-        ),
-        _missing_release,
-    ),
-    "W19": (
-        _flaw(
-            "accept money for a hold that has ended",
-            "the order becomes paid although its units went back on sale",
-            "stock_conserved",
-        ),
-        lambda acts: replace(acts, book_capture=pay_expired.book_any),
-    ),
-    "P1": (
-        _flaw(
-            "a new provider key for each try to charge",
-            "silence is taken for a no, and the provider cannot tell the retry from a new charge",
-            "no_double_charge",
-        ),
-        lambda acts: replace(
-            acts, charge=fresh_provider_key.charge, book_capture=fresh_provider_key.book_first
-        ),
-    ),
-    "P3": (
-        _flaw(
-            "let holds end while a payment is under way",
-            "the charge succeeds for an order that is gone, and is not given back",
-            "no_orphan_charge",
-        ),
-        lambda acts: replace(
-            acts,
-            expire_one=expired_payments.expire_any,
-            book_capture=expired_payments.book_if_held,
-        ),
-    ),
-    "P4": (
-        _flaw(
-            "call an order paid before the provider has said so",
-            "a declined card buys the goods all the same",
-            "no_orphan_charge",
-        ),
-        lambda acts: replace(acts, charge=optimistic_paid.charge),
-    ),
-    "P7": (
-        _flaw(
-            "act on every webhook as if it were the first",
-            "the units of one order are counted as sold once more with each event",
-            "stock_conserved",
-        ),
-        lambda acts: replace(acts, accept=repeated_webhook.accept_every),
-    ),
-    "P8": (
-        _flaw(
-            "write the state an event names, whatever the order's state is",
-            "events come late and out of order: paid after refunded gives goods away",
-            "no_orphan_charge",
-        ),
-        lambda acts: replace(acts, accept=blind_state.accept_blindly),
-    ),
-    "P10": (
-        _flaw(
-            "charge first, look for the units afterwards",
-            "who comes too late has paid, has no order, and the money is kept",
-            "no_orphan_charge",
-        ),
-        _charge_first,
-    ),
+    "P4": lambda acts, _: replace(acts, charge=optimistic_paid.charge),
+    "P5": lambda acts, _: replace(acts, jobs=webhook_only.never_asking(acts.jobs)),
+    "P7": lambda acts, _: replace(acts, accept=repeated_webhook.accept_every),
+    "P8": lambda acts, _: replace(acts, accept=blind_state.accept_blindly),
+    "P9": lambda acts, _: replace(acts, accept=two_creators.accept_and_create),
+    "P10": _charge_first,
 }
+
+FLAWS = {name: (known, PLANTS[name]) for name, known in known_flaws.FLAWS.items()}
+"""What there is to know about each flaw, and how to plant it."""

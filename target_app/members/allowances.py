@@ -1,6 +1,7 @@
 """How many units of an item one buyer may have: a counter that carries its own condition."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from target_app.database.primary import Connection
 from target_app.problems import ProblemError
@@ -16,6 +17,20 @@ WITH counted AS (
 INSERT INTO allowance_uses (order_id, sku, user_ref, qty, allowed)
 SELECT $5, $1, $2, $3, $4 FROM counted RETURNING qty
 """
+
+
+class TakeAllowances(Protocol):
+    """Counts what an order takes of its buyer's allowance, or refuses."""
+
+    async def __call__(
+        self,
+        connection: Connection,
+        lines: Sequence[Line],
+        *,
+        limits: Mapping[str, int],
+        user_ref: str,
+        order_id: str,
+    ) -> None: ...
 
 
 async def take_allowances(

@@ -18,7 +18,6 @@ import msgspec
 
 from target_app.instants import rfc3339
 from target_app.logs import note
-from target_app.members.allowances import take_allowances
 from target_app.orders.transitions import Change
 from target_app.pricing.rules import Name, Rules
 from target_app.pricing.terms import keep, opens_at, rules_now, terms_of
@@ -188,7 +187,7 @@ async def _take_allowances(
 ) -> None:
     limits = {row["sku"]: row["limit_per_user"] for row in situation if row["limit_per_user"]}
     if limits:
-        await take_allowances(
+        await change.take_allowances(
             change.connection,
             _sorted_lines(wish),
             limits=limits,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from target_app.database.primary import Connection
+from target_app.members.allowances import TakeAllowances, take_allowances
 from target_app.members.entitlements import give_back, take_again
 from target_app.orders.states import MOVES, Status, StockEffect
 from target_app.pricing.rule_book import RuleBook
@@ -34,6 +35,7 @@ class Change:
 
     `paid_minor_units` has an amount for each order that it made paid; `rule_book` keeps what rules
     of the sale this replica has read before, `gone_gifts` what an earlier try found gone.
+    `take_allowances` counts what a checkout takes of what its buyer may have.
     """
 
     connection: Connection
@@ -42,6 +44,7 @@ class Change:
     paid_minor_units: list[int] = field(default_factory=list)
     rule_book: RuleBook = field(default_factory=RuleBook)
     gone_gifts: frozenset[str] = frozenset()
+    take_allowances: TakeAllowances = take_allowances
 
 
 async def move(

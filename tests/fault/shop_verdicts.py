@@ -6,9 +6,12 @@ import msgspec
 
 from doorbuster.ledger import LEDGER_TABLES, PROVIDER_TABLES
 from reports.checks import (
+    limits_held,
     no_double_charge,
+    no_lost_stock,
     no_orphan_charge,
     no_oversell,
+    no_stuck_order,
     one_order_per_key,
     stock_conserved,
 )
@@ -17,7 +20,16 @@ from target_app.jobs import run_once
 from tests.integration.running_shop import Rehearsed
 from tests.unit.reports_fixture import PLAN, books_read, clock
 
-CHECKS = (no_oversell, stock_conserved, one_order_per_key, no_double_charge, no_orphan_charge)
+CHECKS = (
+    no_oversell,
+    stock_conserved,
+    no_lost_stock,
+    one_order_per_key,
+    no_stuck_order,
+    limits_held,
+    no_double_charge,
+    no_orphan_charge,
+)
 
 
 async def verdicts(run: Rehearsed, *, stock: int = 10) -> dict[str, str]:

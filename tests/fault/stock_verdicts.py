@@ -6,10 +6,12 @@ import msgspec
 
 from doorbuster.ledger import LEDGER_TABLES
 from doorbuster.verdicts import Verdict
-from reports.checks import no_oversell, stock_conserved
+from reports.checks import no_lost_stock, no_oversell, stock_conserved
 from reports.evidence import run_of
 from tests.integration.running_shop import Rehearsed
 from tests.unit.reports_fixture import PLAN, books_read, clock
+
+CHECKS = (no_oversell, stock_conserved, no_lost_stock)
 
 
 async def stock_verdicts(run: Rehearsed, *, stock: int) -> dict[str, Verdict]:
@@ -29,5 +31,6 @@ async def stock_verdicts(run: Rehearsed, *, stock: int) -> dict[str, Verdict]:
         }
     }
     journal = [clock(), *books_read(sum(map(len, tables.values())), 0)]
+    tables["events"] = list(run.history)
     with run_of(plan, journal, **tables) as read:
-        return {"no_oversell": no_oversell(read), "stock_conserved": stock_conserved(read)}
+        return {check.__name__: check(read) for check in CHECKS}

@@ -10,7 +10,7 @@ import pytest
 from target_app.strategies import STRATEGIES
 from tests.fault.stock_verdicts import stock_verdicts
 from tests.integration.redis_server import RedisServer, redis_server
-from tests.integration.running_shop import Rehearsed, running_shop
+from tests.integration.running_shop import Rehearsed, lock_waits, running_shop
 from tests.integration.shop_database import postgres, shop_dsn
 
 __all__ = ["postgres", "redis_server", "shop_dsn"]
@@ -64,6 +64,27 @@ async def with_upkeep(run: Rehearsed, _redis: RedisServer, _dsn: str) -> None:
             return
 
 
+async def many_clicks(run: Rehearsed, _redis: RedisServer, _dsn: str) -> None:
+    """Three buyers click four times each, and then others come."""
+    for n in range(6):
+        for _ in range(4 if n < 3 else 1):
+            await run.check_out(f"k{n}")
+
+
+async def locked_units(run: Rehearsed, _redis: RedisServer, dsn: str) -> None:
+    """Somebody has every unit locked for a moment, and buys none of them."""
+    await run.ordered("first")
+    outside = await asyncpg.connect(dsn, ssl=False)
+    try:
+        async with outside.transaction():
+            await outside.execute("SELECT FROM stock_units WHERE sku = 'HOT' FOR UPDATE")
+            buyers = [asyncio.create_task(run.check_out(f"k{n}")) for n in range(5)]
+            await lock_waits(run, 1, unless=buyers)
+        await asyncio.gather(*buyers)
+    finally:
+        await outside.close()
+
+
 LOADS: dict[str, Load] = {
     "naive": burst,
     "blind_decrement": burst,
@@ -72,6 +93,8 @@ LOADS: dict[str, Load] = {
     "lock_lease": held_up,
     "redis_truth": old_snapshot,
     "absolute_overwrite": with_upkeep,
+    "skip_locked": locked_units,
+    "redis_decrement": many_clicks,
 }
 CORRECT = [name for name, (description, _acts) in STRATEGIES.items() if description.correct]
 ROW_LOCKED = ["conditional_update", "row_lock", "redis_gate"]
@@ -153,3 +176,21 @@ def test_the_rest_of_an_orders_life_still_works_under_a_flaw(
         folder = tmp_path / strategy
         folder.mkdir()
         asyncio.run(scenario(strategy, folder))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "load"), [("redis_gate", many_clicks), ("unit_rows", locked_units)]
+)
+def test_a_correct_strategy_sends_nobody_away_for_nothing(
+    strategy: str, load: Load, shop_dsn: str, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    async def scenario() -> None:
+        settings = {"reservation": strategy, "redis_url": redis_server.url}
+        async with running_shop(shop_dsn, tmp_path, **settings) as run:
+            await run.sale(stock=STOCK)
+            await load(run, redis_server, shop_dsn)
+            verdicts = await stock_verdicts(run, stock=STOCK)
+            assert {verdict.ruling for verdict in verdicts.values()} == {"pass"}, verdicts
+            assert await run.stock() == (4, 6, 0)
+
+    asyncio.run(scenario())

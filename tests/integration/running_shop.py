@@ -1,8 +1,10 @@
 """A shop and a provider in the test's own process, joined by ASGI instead of sockets."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from doorbuster.operations import OperationEvent, Outcome
 from target_app.database.pool import Database
 from target_app.database.primary import Primary
 from target_app.database.schema import create_schema
@@ -21,6 +24,7 @@ from target_app.redis.client import Redis, open_redis
 from target_app.settings import StorefrontSettings
 from target_app.shop import Shop
 from target_app.web.app import create_app
+from tests.integration.shop_database import WAITING
 
 OPS = {"Authorization": "Bearer ops"}
 Answers = Callable[[httpx.Request], Awaitable[httpx.Response]]
@@ -33,6 +37,7 @@ class Rehearsed:
     client: httpx.AsyncClient
     shop: Shop
     simulator: Simulator
+    history: list[OperationEvent] = field(default_factory=list)
 
     async def sale(self, *, stock: int = 10, starts_in_s: float = -60, **sale: Any) -> None:
         starts_at = datetime.now(UTC) + timedelta(seconds=starts_in_s)
@@ -57,7 +62,25 @@ class Rehearsed:
             "lines": [{"sku": sku, "qty": qty} for sku, qty in (lines or {"HOT": 1}).items()],
             **other,
         }
-        return await self.client.post("/v1/checkouts", json=body, headers={"Idempotency-Key": key})
+        began_s = time.time()
+        answer = await self.client.post(
+            "/v1/checkouts", json=body, headers={"Idempotency-Key": key}
+        )
+        self._note(body, answer, began_s)
+        return answer
+
+    def _note(self, body: dict[str, Any], answer: httpx.Response, began_s: float) -> None:
+        """Write a checkout down as a rehearsal's generator would."""
+        line, ref = body["lines"][0], body["client_ref"]
+        same: dict[str, Any] = {"id": f"{ref}-{len(self.history)}", "op": "reserve"}
+        same |= {"client_ref": ref, "sku": line["sku"], "qty": line["qty"]}
+        said: dict[int, Outcome] = {201: "ok", 500: "info"}
+        outcome = said.get(answer.status_code, "fail")
+        reason = None if outcome == "ok" else answer.json()["code"]
+        self.history += (
+            OperationEvent("invoke", at_s=began_s, **same),
+            OperationEvent(outcome, at_s=time.time(), reason=reason, **same),
+        )
 
     async def ordered(self, key: str) -> str:
         answer = await self.check_out(key)
@@ -94,6 +117,17 @@ class Rehearsed:
             await connection.execute(
                 f"UPDATE {table} SET {column} = {column} - $1 * interval '1 second'", by_s
             )
+
+
+async def lock_waits(
+    run: Rehearsed, sessions: int, *, unless: Sequence["asyncio.Task[Any]"] = ()
+) -> None:
+    """Return once so many sessions wait for a lock, or none of `unless` is left to do so."""
+    async with asyncio.timeout(60), run.shop.database.connection() as looking:
+        while await looking.fetchval(WAITING) < sessions:
+            if unless and all(task.done() for task in unless):
+                return
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

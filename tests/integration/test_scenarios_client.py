@@ -11,7 +11,7 @@ import gevent
 import pytest
 import trustme
 
-from doorbuster.errors import PlanError
+from doorbuster.errors import MissingPrerequisite, PlanError
 from scenarios.client import Client
 from scenarios.deadlines import Deadlines
 from scenarios.endpoint import Hosts
@@ -185,6 +185,35 @@ def test_second_address_of_a_name_is_tried(monkeypatch):
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
         with client_of(f"http://localhost:{port}") as client:
             assert isinstance(client.exchange(REQUEST), Answer)
+
+
+def test_names_are_resolved_once_and_not_during_a_run(monkeypatch):
+    with server(saying(OK)) as other:
+        moved = answer(f"Location: {other}/x", status="302 Found")
+        with (
+            server(saying(moved)) as url,
+            client_of(url.replace("127.0.0.1", "localhost"), redirects=1) as client,
+        ):
+            monkeypatch.setattr(socket, "getaddrinfo", None)
+            assert isinstance(client.exchange(REQUEST), Answer)
+
+
+def test_name_without_address_is_said_only_where_it_is_wanted():
+    hosts = Hosts(["127.0.0.1", "nowhere.invalid"])
+    assert hosts.pin("http://127.0.0.1:80").hostname == "127.0.0.1"
+    with pytest.raises(MissingPrerequisite, match=r"host 'nowhere\.invalid'"):
+        hosts.pin("http://nowhere.invalid:80")
+
+
+def test_shop_is_reached_at_the_address_it_is_behind():
+    """It was resolved before, or a proxy is there; its name need not mean anything here."""
+    with server(saying(OK)) as url:
+        hosts = Hosts(["nowhere.invalid"], via=url.removeprefix("http://"))
+        endpoint = hosts.pin("http://nowhere.invalid:8080")
+        pool = Pool(Deadlines(time.monotonic, 1.0))
+        assert isinstance(Client(endpoint, hosts, pool).exchange(REQUEST), Answer)
+        pool.close()
+    assert (endpoint.hostname, endpoint.host_header) == ("nowhere.invalid", "nowhere.invalid:8080")
 
 
 def test_cookies_go_back_to_where_they_came_from():

@@ -117,11 +117,17 @@ def shop(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def made_real(case: Case, shop: Shop, data: DataObject) -> None:
     """Name what is there in place of what was made up."""
-    known = {"sku": "HOT", "campaign_id": "sale", "code": "NEW20", "cart_id": "mine"}
+    known = {
+        "sku": "HOT",
+        "campaign_id": "sale",
+        "campaign": "sale",
+        "code": "NEW20",
+        "cart_id": "mine",
+    }
     if case.path_parameters and "order_id" in case.path_parameters:
         known["order_id"] = shop.order(paid=data.draw(st.booleans()))
     for name in case.path_parameters or {}:
-        case.path_parameters[name] = known[name]
+        case.path_parameters[name] = known.get(name, case.path_parameters[name])
     _fill_in(case.body, known)
 
 

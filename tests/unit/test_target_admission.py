@@ -20,7 +20,9 @@ from target_app.settings import StorefrontSettings
         ("GET", "/v1/products/HOT", "browse"),
         ("GET", "/v1/skus/HOT/stock", "browse"),
         ("POST", "/v1/sessions", "browse"),
-        ("POST", "/v1/pricing/quote", "browse"),
+        ("POST", "/v1/pricing/quote", "claim"),
+        ("POST", "/v1/coupons/NEW/claim", "claim"),
+        ("PUT", "/v1/carts/c/items", "browse"),
         ("POST", "/v1/checkouts", "checkout"),
         ("GET", "/v1/orders/o_1", "checkout"),
         ("GET", "/v1/orders", "checkout"),
@@ -86,7 +88,12 @@ def test_browsing_yields_first_and_payment_never() -> None:
     assert browsing_cut["browse"] < before["browse"]
     assert {**browsing_cut, "browse": 0} == {**before, "browse": 0}
     for n in range(WAITS_MIN):
-        admission._queue.waited(0.25, at_s=10.0 + n)
+        admission._queue.waited(0.18, at_s=10.0 + n)
+    claims_cut = limits_now(admission)
+    assert claims_cut["claim"] < before["claim"]
+    assert claims_cut["checkout"] == before["checkout"]
+    for n in range(WAITS_MIN):
+        admission._queue.waited(0.25, at_s=20.0 + n)
     buying_cut = limits_now(admission)
     assert buying_cut["checkout"] < before["checkout"]
     assert buying_cut["payment"] == before["payment"]
@@ -159,7 +166,7 @@ def test_the_door_turns_away_without_a_look_and_counts_who_has_left() -> None:
         assert (await knock(door, "GET", "/readyz"))[0] == 200
         await asyncio.gather(*inside)
         assert (await knock(door, "POST", "/v1/checkouts"))[0] == 200
-        assert [limit.in_flight for limit in admission.limits.values()] == [0, 0, 0]
+        assert [limit.in_flight for limit in admission.limits.values()] == [0, 0, 0, 0]
         assert (
             metrics.registry.get_sample_value("storefront_shed_total", {"priority": "checkout"})
             == 1

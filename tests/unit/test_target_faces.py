@@ -6,11 +6,12 @@ import pytest
 from fastapi import FastAPI
 
 from target_app.catalogue import phase
+from target_app.describing import described
 from target_app.instants import rfc3339
 from target_app.orders.checkout import Checkout
 from target_app.problems import ProblemError, parse
 from target_app.signatures import is_signed, sign
-from target_app.strategies import STRATEGIES, described
+from target_app.strategies import STRATEGIES
 from target_app.web import ops, shopping, webhooks
 
 T0 = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

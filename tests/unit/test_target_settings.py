@@ -31,7 +31,7 @@ def test_values_are_read() -> None:
     ("name", "value", "complaint"),
     [
         ("RESERVATION", "hopeful", "expected one of conditional_update, row_lock"),
-        ("FLAWS", "P99", "expected any of W2, W3, W12"),
+        ("FLAWS", "P99", "expected any of W2, W3, W5"),
         ("HOLD_S", "0", "greater than 0"),
         ("POOL_SIZE", "many", "valid integer"),
         ("DATABASES", "mysql://x", "expected postgresql://..., got 'mysql://x'"),

@@ -1,8 +1,9 @@
 import pytest
 
 from reports import checks
+from target_app.describing import described
 from target_app.settings import SettingsError, StorefrontSettings
-from target_app.strategies import STRATEGIES, described, reservations_of
+from target_app.strategies import STRATEGIES, reservations_of
 
 NEEDED = {
     "STOREFRONT_DATABASES": "postgresql://shop@127.0.0.1:1/shop",
