@@ -16,17 +16,7 @@ EFFECTS: Final = ("reserve", "pay", "cancel")
 REQUEST: Final = "request"
 """Any request of a plain Locust file, of which nobody knows what it means."""
 
-READS: Final = (
-    "session",
-    "view",
-    "stock",
-    "cart",
-    "quote",
-    "queue",
-    "turn",
-    "status",
-    REQUEST,
-)
+READS: Final = ("session", "view", "stock", "cart", "quote", "queue", "turn", "status", REQUEST)
 """Operations that move neither stock nor money; only counts, latencies and answers are kept.
 
 `queue` asks for a place in the line before the checkout, `turn` whether it has got to the front.

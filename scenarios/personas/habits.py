@@ -20,8 +20,6 @@ SHED_TRIES: Final = 3
 LONGEST_IN_LINE: Final = 30
 """How often one asks where one stands, before one goes home."""
 
-ASKS_AGAIN_S: Final = (1.0, 3.0)
-
 
 def lognormal_s(choices: Random, *, median_s: float, sigma: float) -> float:
     return choices.lognormvariate(math.log(median_s), sigma)
@@ -60,7 +58,7 @@ def take(
     session: Session, *, again_s: tuple[float, float] = (0.5, 1.0), twice: Twice | None = None
 ) -> Result:
     """Reserve one unit; who is told that it is too early, or too full, tries again in a moment."""
-    turn = stand_in_line(session)
+    turn = stand_in_line(session, again_s=again_s)
     if turn is not None and turn.outcome != "ok":
         return turn
     tries = {"not_started": NOT_STARTED_TRIES, "shed": SHED_TRIES}
@@ -73,7 +71,13 @@ def take(
         session.think(session.asked_s(reserved) + session.choices.uniform(*again_s))
 
 
-def stand_in_line(session: Session) -> Result | None:
+def reserve_in_turn(session: Session) -> Result:
+    """Reserve once, standing in the line before it where there is one."""
+    turn = stand_in_line(session)
+    return session.reserve() if turn is None or turn.outcome == "ok" else turn
+
+
+def stand_in_line(session: Session, *, again_s: tuple[float, float] = (0.5, 1.0)) -> Result | None:
     """Wait until one may check out, not for ever; None where nobody has to."""
     if not session.offers("queue"):
         return None
@@ -84,7 +88,7 @@ def stand_in_line(session: Session) -> Result | None:
         turn = session.turn()
         if turn.reason != "waiting" or session.sale_is_over:
             break
-        session.think(session.choices.uniform(*ASKS_AGAIN_S))
+        session.think(session.asked_s(turn) + session.choices.uniform(*again_s))
     return turn
 
 
