@@ -1,8 +1,9 @@
 """Run every benchmark, one after the other: `python -m benchmarks`."""
 
-from benchmarks import proxy, storefront, traffic
+from benchmarks import adapter, proxy, storefront, traffic
 
 if __name__ == "__main__":
+    adapter.main()
     proxy.main()
     storefront.main()
     traffic.main()

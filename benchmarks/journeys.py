@@ -15,7 +15,7 @@ sale:
   opens_at: all
   items: [{{sku: HOT, stock: 10, price: "99.00", demand: 100%}}]
 traffic:
-  arrivals: [{{phase: all, for: {LENGTH_S}s, rate: 150/s}}]
+  arrivals: [{{phase: all, for: {LENGTH_S}s, rate: 300/s}}]
   warmup: 1s
   personas: {{sniper: 1}}
 """

@@ -16,15 +16,35 @@ EFFECTS: Final = ("reserve", "pay", "cancel")
 REQUEST: Final = "request"
 """Any request of a plain Locust file, of which nobody knows what it means."""
 
-READS: Final = ("view", "stock", "status", REQUEST)
-"""Operations without effect; only their counts, latencies and answers are kept."""
+READS: Final = (
+    "session",
+    "view",
+    "stock",
+    "cart",
+    "quote",
+    "queue",
+    "turn",
+    "status",
+    REQUEST,
+)
+"""Operations that move neither stock nor money; only counts, latencies and answers are kept.
+
+`queue` asks for a place in the line before the checkout, `turn` whether it has got to the front.
+"""
+
+TELLING: Final = ("stock", "status")
+"""Those of them whose answers are evidence."""
 
 OPERATIONS: Final = (*READS, *EFFECTS)
 
 REFUSALS: Final = frozenset(
-    {"sold_out", "limit", "not_started", "ended", "expired", "shed", "declined"}
+    {"sold_out", "limit", "not_started", "ended", "expired", "shed", "declined", "waiting"}
 )
 """Reasons of a `fail` that are a correct no: counted apart, never an error."""
+
+
+SECOND: Final = "x2"
+"""What the id of an operation ends in that doubles another: the same but for the `x2`."""
 
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -15,13 +15,20 @@ _UNITS: Final = {"B": 1, "KB": 1000, "MB": 1000_000}
 _BYTE_RATE: Final = re.compile(r"(\d+)KB/s")
 _MONEY: Final = re.compile(r"(\d{1,12})\.(\d\d)")
 
+LONGEST_S: Final = 10_000_000 * 3600
+HIGHEST_PER_S: Final = 10_000_000
+"""Beyond any rehearsal; they keep what is computed from them finite."""
+
 
 def duration_s(text: object) -> float:
     """Return the seconds that a text such as `10s`, `500ms`, `2m` or `1h` means."""
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if not match:
         raise ValueError("expected a duration such as 10s, 500ms or 2m")
-    return round(float(Decimal(match[1]) * _SECONDS[match[2]]), 6)
+    seconds = round(float(Decimal(match[1]) * _SECONDS[match[2]]), 6)
+    if seconds > LONGEST_S:
+        raise ValueError(f"expected a duration of at most {LONGEST_S // 3600}h")
+    return seconds
 
 
 def rate_per_s(text: object) -> float:
@@ -29,7 +36,10 @@ def rate_per_s(text: object) -> float:
     match = _RATE.fullmatch(text) if isinstance(text, str) else None
     if not match:
         raise ValueError("expected a rate such as 150/s or 90/m")
-    return float(Decimal(match[1]) / _SECONDS[match[2]])
+    rate = float(Decimal(match[1]) / _SECONDS[match[2]])
+    if rate > HIGHEST_PER_S:
+        raise ValueError(f"expected a rate of at most {HIGHEST_PER_S}/s")
+    return rate
 
 
 def share(text: object) -> float:

@@ -45,6 +45,21 @@ class GeneratorSecond(msgspec.Struct, frozen=True, omit_defaults=True):
     worker: int = 0
 
 
+class FunnelSecond(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Sessions that ended, by the second they were due in (`series/funnel-*.ndjson`).
+
+    `stage` is the furthest that they reached, `lost` why they came no further, None when they
+    paid. Whoever arrived and is in no row was under way when the generator was killed.
+    """
+
+    second: int
+    persona: str
+    channel: str
+    stage: str
+    sessions: int
+    lost: str | None = None
+
+
 class StockSecond(msgspec.Struct, frozen=True):
     """The shop's stock of one SKU as its own inventory endpoint gave it (`series/stock.ndjson`)."""
 

@@ -19,6 +19,10 @@ _BOTH_SIDES: Final[tuple[Offer, ...]] = ("operations", "client_ref", "ledger")
 NEEDS: Final[Mapping[str, tuple[Offer, ...]]] = {
     "no_oversell": _BOOKS,
     "stock_conserved": _BOOKS,
+    "no_lost_stock": _BOOKS,
+    "no_stuck_order": _BOOKS,
+    "limits_held": _BOOKS,
+    "prices_right": _BOOKS,
     "no_double_charge": _MONEY,
     "no_orphan_charge": _MONEY,
 }

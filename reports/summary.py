@@ -8,6 +8,7 @@ from doorbuster.ledger import SOLD
 from reports.evidence import Run
 from reports.figures.buckets import OUTSIDE_FAULTS, phase_buckets, phase_seconds, without
 from reports.figures.counts import OperationFigures, operation_figures
+from reports.figures.funnel import FunnelFigures, funnel_figures
 from reports.figures.generator import GeneratorFigures, generator_figures
 from reports.figures.loss import Loss, losses
 from reports.figures.recovery import FaultFigures, fault_figures
@@ -16,10 +17,13 @@ from reports.reading.derived import sql_list
 SCHEMA: Final = 1
 
 _SALE: Final = f"""
-SELECT count(*) FILTER (WHERE op = 'reserve' AND outcome = 'ok') AS confirmed_orders,
-       count(*) FILTER (WHERE op = 'pay' AND outcome = 'ok') AS confirmed_payments,
-       coalesce(sum(amount) FILTER (WHERE op = 'pay' AND outcome = 'ok'), 0)::BIGINT
-         AS revenue_minor,
+SELECT count(DISTINCT client_ref) FILTER (WHERE op = 'reserve' AND outcome = 'ok')
+         AS confirmed_orders,
+       count(DISTINCT client_ref) FILTER (WHERE op = 'pay' AND outcome = 'ok')
+         AS confirmed_payments,
+       (SELECT coalesce(sum(amount), 0)::BIGINT FROM
+         (SELECT max(amount) AS amount FROM operations WHERE op = 'pay' AND outcome = 'ok'
+          GROUP BY client_ref)) AS revenue_minor,
        count(*) FILTER (WHERE outcome = 'info') AS indeterminate,
        count(*) AS operations_with_effect,
        (SELECT count(*) FROM orders) AS ledger_orders,
@@ -51,6 +55,7 @@ class Summary(msgspec.Struct, frozen=True):
     plan: str
     seed: int
     sale: SaleFigures
+    funnel: FunnelFigures | None
     generator: tuple[GeneratorFigures, ...]
     figures: tuple[OperationFigures, ...]
     recovery: tuple[FaultFigures, ...]
@@ -71,6 +76,7 @@ def summarise(run: Run) -> Summary:
         plan=run.plan.name,
         seed=run.plan.seed,
         sale=_sale(run),
+        funnel=funnel_figures(run),
         generator=tuple(generator_figures(run)),
         figures=tuple(operation_figures(run, buckets)),
         recovery=tuple(faults),

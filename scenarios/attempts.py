@@ -3,10 +3,11 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from doorbuster.operations import Attempt
 from scenarios.adapters.operations import Poll
+from scenarios.manners import POLITE, Manners, asked_to_wait_s
 from scenarios.outcome import (
     INFO_NOT_FINAL,
     INFO_STOPPED,
@@ -18,10 +19,8 @@ from scenarios.outcome import (
     of_operation,
 )
 from scenarios.shop import Shop
+from scenarios.staging import ALONE, Staging
 from scenarios.step import Result, Step
-
-BACKOFF_BASE_S: Final = 0.1
-BACKOFF_CAP_S: Final = 1.0
 
 
 class Clock(Protocol):
@@ -50,7 +49,7 @@ Watcher = Callable[[Step, str, Reply, Judgement, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all sessions of a process share."""
+    """What all sessions of a process share; but manners and jitter are those of each shopper."""
 
     operations: Shop
     clock: Clock
@@ -58,6 +57,8 @@ class Surroundings:
     watch: Watcher
     patience_s: float
     jitter: random.Random
+    manners: Manners = POLITE
+    staging: Staging = ALONE
 
 
 @dataclass(slots=True)
@@ -118,6 +119,11 @@ class _Trial:
         self.around.watch(self.step, method, reply, judgement, began_s)
         return judgement
 
+    @property
+    def asked_s(self) -> float | None:
+        """How long the last answer asked to wait."""
+        return None if self.reply is None else asked_to_wait_s(self.reply)
+
     def stop(self) -> None:
         """End an attempt that is still under way: its request may have arrived."""
         if self.began_s is not None:
@@ -131,7 +137,15 @@ class _Trial:
         ended_s = self.attempts[-1].ended_s if self.attempts else self.around.clock.now_s()
         from_s = self.step.due_s if self.service_from_s is None else self.service_from_s
         found = self.extracted
-        return Result(outcome, reason, ended_s, from_s, tuple(self.attempts), found)
+        return Result(
+            outcome=outcome,
+            reason=reason,
+            ended_s=ended_s,
+            service_from_s=from_s,
+            attempts=tuple(self.attempts),
+            extracted=found,
+            asked_s=self.asked_s,
+        )
 
 
 def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000) -> Result:
@@ -145,7 +159,9 @@ def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000
     trial = _Trial(step, wire, around)
     try:
         while trial.once() and len(trial.attempts) < tries:
-            retry_s = around.clock.now_s() + _backoff_s(len(trial.attempts), around.jitter)
+            failures = len(trial.attempts)
+            wait_s = around.manners.wait_s(failures, around.jitter, asked_s=trial.asked_s)
+            retry_s = around.clock.now_s() + wait_s
             if retry_s > step.due_s + around.patience_s:
                 break
             around.clock.sleep_until(retry_s)
@@ -154,12 +170,6 @@ def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000
         result = trial.result()
         around.recorder.completed(step, result)
     return result
-
-
-def _backoff_s(failures: int, jitter: random.Random) -> float:
-    """Return a wait with capped exponential back-off and full jitter, so that crowds spread out."""
-    ceiling_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** (failures - 1))
-    return ceiling_s * jitter.random()
 
 
 def _until_final(

@@ -3,7 +3,6 @@
 Importing this imports Locust, which replaces the standard library's sockets by gevent's.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from typing import ClassVar, Final
@@ -21,8 +20,6 @@ from doorbuster.operations import REFUSALS
 from scenarios.locust_stats import BatchedStats
 from scenarios.outcome import Answer, Judgement, Reply
 from scenarios.step import Step
-
-logger = logging.getLogger(__name__)
 
 STARTS_WITHIN_S: Final = 10.0
 
@@ -44,11 +41,7 @@ class Driver(User):
 
     @task
     def drive(self) -> None:
-        if self.traffic is None:
-            logger.error("no order to drive: `doorbuster rehearse PLAN` runs Locust with one")
-            self.environment.process_exit_code = 2
-            self.environment.runner.quit()
-            return
+        assert self.traffic is not None, "run_in_locust gives it one"
         self.traffic.start()
         self.traffic.join()
         raise StopUser
@@ -73,7 +66,7 @@ def run_in_locust(work: Callable[[], None]) -> None:
     runner.start(1, spawn_rate=1)
     if not started.wait(STARTS_WITHIN_S):
         raise DoorbusterError(f"Locust did not start its user within {STARTS_WITHIN_S:g} s")
-    counting = gevent.spawn(_count, stats)
+    counting = gevent.spawn(keep_counting, stats)
     traffic.get()
     counting.kill()
     for _ in stats.flush():
@@ -88,7 +81,7 @@ def require_sound_listeners() -> None:
         raise DoorbusterError("a listener of Locust's events failed; its log line says how")
 
 
-def _count(stats: BatchedStats) -> None:
+def keep_counting(stats: BatchedStats) -> None:
     """Keep Locust's statistics up to date, a little at a time."""
     while True:
         gevent.sleep(1.0)

@@ -27,7 +27,9 @@ class Endpoint:
 
 
 class Hosts:
-    """The only hosts that may be contacted, each resolved at its first use.
+    """The only hosts that may be contacted, all resolved before the first is.
+
+    A lookup during a run could keep a shopper waiting beyond every deadline, or lead elsewhere.
 
     Args:
         allowed: The allow-list, by name or address.
@@ -44,12 +46,16 @@ class Hosts:
         self._ca_file = ca_file
         self._tls: ssl.SSLContext | None = None
         self._pinned: dict[tuple[str, str, int], Endpoint] = {}
+        self._found: dict[str, list[tuple[int, tuple[Any, ...]]]] = {}
+        self._not_found: dict[str, str] = {}
 
     def pin(self, base_url: str) -> Endpoint:
         """Return where `base_url` is, refusing every host that is not on the allow-list."""
         url = urlsplit(base_url)
         if url.scheme not in _PORTS or not url.hostname or url.path.strip("/"):
             raise PlanError(f"base URL {base_url!r}: expected http://HOST:PORT or https://HOST")
+        for hostname in sorted(self._allowed):
+            self._resolve(hostname)
         try:
             return self._behind(url, self._via) if self._via else self.endpoint(url)
         except ValueError as error:
@@ -58,7 +64,9 @@ class Hosts:
     def _behind(self, url: SplitResult, via: str) -> Endpoint:
         """Return the shop's endpoint at the address to connect to, for redirects to it as well."""
         host, _, port = via.rpartition(":")
-        named = self._resolved(url, url.scheme, host.strip("[]"), int(port))
+        ip = host.strip("[]")
+        self._resolve(ip)
+        named = self._resolved(url, url.scheme, ip, int(port))
         endpoint = replace(named, hostname=(url.hostname or "").lower())
         self._pinned[self._key(url)] = endpoint
         return self.endpoint(url)
@@ -83,15 +91,25 @@ class Hosts:
             self._pinned[key] = self._resolved(url, *key)
         return self._pinned[key]
 
-    def _resolved(self, url: SplitResult, scheme: str, hostname: str, port: int) -> Endpoint:
+    def _resolve(self, hostname: str) -> None:
+        if hostname in self._found:
+            return
         try:
-            found = socket.getaddrinfo(hostname, port, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(hostname, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise MissingPrerequisite(f"host {hostname!r}: {error}") from error
-        addresses = tuple((family, address) for family, _, _, _, address in found)
+            self._not_found[hostname] = str(error)
+        else:
+            self._found[hostname] = [(family, address) for family, _, _, _, address in found]
+
+    def _resolved(self, url: SplitResult, scheme: str, hostname: str, port: int) -> Endpoint:
+        if hostname not in self._found:
+            raise MissingPrerequisite(f"host {hostname!r}: {self._not_found[hostname]}")
+        addresses = tuple(
+            (family, (address, port, *rest))
+            for family, (address, _, *rest) in self._found[hostname][:_ADDRESSES_AT_MOST]
+        )
         tls = self._context() if scheme == "https" else None
-        host_header = url.netloc.rpartition("@")[2]
-        return Endpoint(addresses[:_ADDRESSES_AT_MOST], host_header, hostname, tls)
+        return Endpoint(addresses, url.netloc.rpartition("@")[2], hostname, tls)
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:

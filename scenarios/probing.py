@@ -11,6 +11,7 @@ from scenarios.adapter import Adapter, line_of
 from scenarios.adapters.answers import ABSENT, READ_AS, Seen, carried, reader
 from scenarios.adapters.filling import Told
 from scenarios.adapters.judging import Judge, compile_rule
+from scenarios.adapters.operations import MAPPED
 from scenarios.adapters.rules import Rule
 from scenarios.outcome import Answer, Judgement, NoAnswer, Reply, judge_silence, unmapped
 from scenarios.shop import Sequence, speak
@@ -18,6 +19,7 @@ from scenarios.step import Step
 
 SHOWN_CHARS: Final = 160
 NOWHERE: Final = (404, 405, 501)
+_OF_AN_ORDER: Final = ("reserve", "pay", "status", "cancel")
 Place = tuple[str | int, ...]
 
 
@@ -71,8 +73,9 @@ class Probe:
 
     def run(self, sku: str) -> Findings:
         """Go through all operations as a shopper would, then ask for what cannot be had."""
-        self._look("view", sku)
-        self._look("stock", sku)
+        for op in MAPPED:
+            if op not in _OF_AN_ORDER:
+                self._look(op, sku)
         reserved = self._ask("reserve", sku, key="first")
         order_id = reserved.extracted.order_id if reserved else None
         if order_id is not None and self._shop["reserve"].repeatable:
@@ -167,7 +170,7 @@ class Probe:
     def _judge(self, place: Place, rules: tuple[Rule, ...]) -> Judge:
         compiled = [compile_rule(rule, self._adapter.problem_code) for rule in rules]
 
-        def judge(reply: Reply, step: Step, told: Told) -> Judgement:
+        def judge(step: Step, told: Told, reply: Reply) -> Judgement:
             if isinstance(reply, NoAnswer):
                 self.found.blame(place[:-1], f"no answer ({reply.cause}): does the shop run there?")
                 return judge_silence(reply)
@@ -178,9 +181,7 @@ class Probe:
                     self.found.seen.add(here)
                     for name in _unreadable(rule, seen):
                         self._blame_extract((*here, "extract", name), rule, name, reply)
-                    for take in compiled[number].takes if not _unreadable(rule, seen) else ():
-                        take(seen, step, told)
-                    return compiled[number].meaning
+                    return compiled[number].told(seen, step, told)
             self._blame_unmapped(place, reply)
             return unmapped(reply.status)
 

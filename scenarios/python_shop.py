@@ -11,8 +11,9 @@ A method for each operation takes the step and what it asks through, and returns
             page = ask.get(f"/p/{step.sku}")
             return ok() if page.status == 200 else unknown(page)
 
-`step` has sku, qty, client_ref, key, order_id, user_ref and method, and `step.carried` is a dict of
-the shopper's own that lasts as long as the visit.
+`step` has sku, qty, client_ref, key, order_id, user_ref, method, channel, user_type and user (the
+row of `traffic.data`), and `step.carried` is a dict of the shopper's own that lasts as long as the
+visit.
 """
 
 import re

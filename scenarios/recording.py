@@ -7,14 +7,16 @@ from typing import Final
 
 import msgspec
 
-from doorbuster.operations import OPERATIONS, REQUEST, OperationEvent
+from doorbuster.operations import OPERATIONS, TELLING, OperationEvent
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
 from scenarios import latency
 from scenarios.appending import AppendedFile
 from scenarios.counts import GeneratorCounts, OperationCounts, is_refused
 from scenarios.latency import LATENESS, Latencies
+from scenarios.shopper import Shopper
 from scenarios.step import Result, Step
+from scenarios.visit import Visit, VisitCounts
 
 _TAGS: Final = {op: (f"{op}.intended", f"{op}.service") for op in OPERATIONS}
 
@@ -31,11 +33,13 @@ class Recording:
             self._operations,
             self._operation_seconds,
             self._generator_seconds,
+            self._funnel_seconds,
             self._latency_log,
         ) = map(AppendedFile, files_of(run, index))
         self._latency_log.append(latency.header(started_epoch_s))
         self._counts = OperationCounts(_limits(plan))
         self._arrivals = GeneratorCounts(worker=index)
+        self._visits = VisitCounts()
         self._latencies = Latencies()
 
     def started(self, due_s: float, now_s: float) -> None:
@@ -47,6 +51,10 @@ class Recording:
     def missed(self, due_s: float) -> None:
         """Count an arrival that could not begin."""
         self._arrivals.missed(floor(due_s))
+
+    def left(self, shopper: Shopper, visit: Visit) -> None:
+        """Count a visit that has ended."""
+        self._visits.count(shopper, visit)
 
     def invoked(self, step: Step, at_s: float) -> None:
         """Write down an operation that may change the shop, before its first byte leaves."""
@@ -92,7 +100,7 @@ class Recording:
             self._latencies.add(second, service, service_s)
         if step.has_effect:
             self._write(_completion(step, result))
-        elif op not in ("view", REQUEST) and outcome == "ok":
+        elif op in TELLING and outcome == "ok":
             self._write(_answer(step, result))
 
     def flush_second(self, second: int, *, in_flight: int, cpu_share: float) -> None:
@@ -100,6 +108,9 @@ class Recording:
         operations = b"".join(self._encode(row) + b"\n" for row in self._counts.flush())
         if operations:
             self._operation_seconds.append(operations)
+        visits = b"".join(self._encode(row) + b"\n" for row in self._visits.flush())
+        if visits:
+            self._funnel_seconds.append(visits)
         generator = self._arrivals.flush(second, in_flight=in_flight, cpu_share=cpu_share)
         self._generator_seconds.append(b"".join(self._encode(row) + b"\n" for row in generator))
 
@@ -115,6 +126,7 @@ class Recording:
             self._operations,
             self._operation_seconds,
             self._generator_seconds,
+            self._funnel_seconds,
             self._latency_log,
         ):
             file.close()
@@ -123,12 +135,13 @@ class Recording:
         self._operations.append(self._encode(event) + b"\n")
 
 
-def files_of(run: RunDirectory, index: int) -> tuple[Path, Path, Path, Path]:
-    """Return what one process writes: operations, their seconds, its own seconds, latencies."""
+def files_of(run: RunDirectory, index: int) -> tuple[Path, Path, Path, Path, Path]:
+    """Return what one process writes: operations, their seconds, its own, visits, latencies."""
     return (
         run.operations / f"traffic-{index}.ndjson",
         run.series / f"operations-{index}.ndjson",
         run.series / f"generator-{index}.ndjson",
+        run.series / f"funnel-{index}.ndjson",
         run.latency / f"{index}.hlog",
     )
 

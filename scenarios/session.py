@@ -1,15 +1,29 @@
 """A session: one visit of one shopper, step by step, each due when the journey wants it."""
 
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
+from doorbuster.operations import SECOND
 from scenarios.attempts import Surroundings, Wire, carry_out
 from scenarios.outcome import Extracted
 from scenarios.shopper import Shopper
 from scenarios.step import CARD, Result, Step
+from scenarios.visit import Visit
 
 QUANTITY: Final = 1
 REFUSED_CARD: Final = "card_declined"
 """What the payment provider refuses; any other method is good."""
+
+_WORTH: Final = {"ok": 0, "info": 1, "fail": 2}
+"""Of two results of one wish, which one the shopper goes by: the lower one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """A request sent a second time, `apart_s` after the first, under the same key or a new one."""
+
+    apart_s: float
+    key: Literal["same", "new"] = "same"
 
 
 class Session:
@@ -31,6 +45,7 @@ class Session:
         self.shopper = shopper
         self.choices = shopper.choices
         self.opens_s, self.closes_s = sale_s
+        self.visit = Visit()
         self._wire = wire
         self._around = around
         self._run_id = run_id
@@ -61,6 +76,17 @@ class Session:
         self._due_s = max(self._due_s, at_s)
         self._around.clock.sleep_until(self._due_s)
 
+    def leave(self) -> None:
+        """End the visit; who neither bought nor failed left for want of a sale, or only looked."""
+        if self.opens_in_s > 0:
+            self.visit.left("too_early")
+        elif self.sale_is_over:
+            self.visit.left("ended")
+
+    def asked_s(self, refused: Result) -> float:
+        """Return how long the shop asked to wait, 0 for who does not care."""
+        return (refused.asked_s or 0.0) if self._around.manners.obeys else 0.0
+
     def view(self) -> Result:
         """Open the product page."""
         return self._act("view")
@@ -71,16 +97,39 @@ class Session:
             return self.view().extracted
         return self._act("stock").extracted
 
-    def reserve(self) -> Result:
-        """Try to take one unit; a new purchase under a new reference each time."""
-        self._client_ref = f"{self._run_id}-{self.shopper.arrival}-{self._steps}"
-        return self._act("reserve", qty=QUANTITY)
+    def log_in(self) -> Result:
+        """Begin a session of the shop's, as a new customer or one who was here before."""
+        return self._act("session")
 
-    def pay(self, reserved: Result, *, method: str = CARD) -> Result:
+    def queue(self) -> Result:
+        """Ask for a place in the line before the checkout."""
+        return self._act("queue")
+
+    def turn(self) -> Result:
+        """Ask whether that place has got to the front."""
+        return self._act("turn")
+
+    def put_in_cart(self, *, qty: int = QUANTITY) -> Result:
+        return self._act("cart", qty=qty)
+
+    def quote(self, *, qty: int = QUANTITY) -> Result:
+        """Ask what it would cost."""
+        return self._act("quote", qty=qty)
+
+    def reserve(self, *, qty: int = QUANTITY, twice: Twice | None = None) -> Result:
+        """Try to take units; a new purchase under a new reference each time."""
+        self._client_ref = self._new_reference()
+        return self._act("reserve", qty=qty, twice=twice)
+
+    def pay(self, reserved: Result, *, method: str = CARD, twice: Twice | None = None) -> Result:
         """Pay the order that `reserved` confirmed; in some shops reserving was buying already."""
         if not self.offers("pay"):
             return reserved
-        return self._act("pay", order_id=reserved.extracted.order_id, method=method)
+        order_id = reserved.extracted.order_id
+        return self._act("pay", order_id=order_id, method=method, twice=twice)
+
+    def _new_reference(self) -> str:
+        return f"{self._run_id}-{self.shopper.arrival}-{self._steps}"
 
     def _act(
         self,
@@ -89,11 +138,27 @@ class Session:
         qty: int | None = None,
         order_id: str | None = None,
         method: str = CARD,
+        twice: Twice | None = None,
     ) -> Result:
+        """Take a step when it is due, at the instant of a meeting if there is one, and go on."""
+        staging, persona = self._around.staging, self.shopper.persona
+        meets_at_s = staging.meets_at_s(op, persona=persona, due_s=self._due_s)
+        if meets_at_s is not None:
+            self.wait_for(meets_at_s)
+        doubled = staging.doubles(op, persona=persona, choices=self.choices)
+        if doubled and twice is None:
+            twice = Twice(doubled.apart, doubled.key)
+        step = self._step(op, qty=qty, order_id=order_id, method=method)
+        result = self._both(step, twice) if twice else self._carry_out(step, self._wire)
+        self._due_s = max(self._due_s, result.ended_s)
+        self.visit.saw(step, result)
+        return result
+
+    def _step(self, op: str, *, qty: int | None, order_id: str | None, method: str) -> Step:
         shopper, number = self.shopper, self._steps
         self._steps += 1
         id_ = f"{shopper.arrival}-{number}"
-        step = Step(
+        return Step(
             id=id_,
             op=op,
             arrival=shopper.arrival,
@@ -107,8 +172,28 @@ class Session:
             key=f"{self._run_id}-{op}-{id_}",
             order_id=order_id,
             method=method,
+            channel=shopper.channel,
+            user_type=shopper.user_type,
+            user=shopper.user,
             carried=self._carried,
         )
-        result = carry_out(step, self._wire, self._around)
-        self._due_s = result.ended_s
-        return result
+
+    def _carry_out(self, step: Step, wire: Wire) -> Result:
+        return carry_out(step, wire, self._around)
+
+    def _both(self, step: Step, twice: Twice) -> Result:
+        """Send a step's request twice, and go by the better of the two results."""
+        again = replace(step, id=step.id + SECOND, due_s=step.due_s + twice.apart_s)
+        if twice.key == "new":
+            again = replace(again, key=f"{step.key}{SECOND}")
+            if step.op == "reserve":  # to the shop it is another purchase
+                again = replace(again, client_ref=f"{step.client_ref}{SECOND}")
+
+        def second(wire: Wire) -> Result:
+            self._around.clock.sleep_until(again.due_s)
+            return self._carry_out(again, wire)
+
+        with self._around.staging.beside(second, self._wire) as second_result:
+            results = (self._carry_out(step, self._wire), second_result())
+        better = min(results, key=lambda result: _WORTH[result.outcome])
+        return replace(better, ended_s=max(result.ended_s for result in results))

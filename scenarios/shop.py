@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from scenarios.adapter import Adapter
@@ -67,7 +68,13 @@ class Sequence:
         told: Told = {}
         acted = False
         for request in self.requests:
-            judgement = _asked(request, step, talk, told)
+            try:
+                built = request.build(step, told)
+            except Untold:
+                judgement = Judgement("fail", UNTOLD)
+                break
+            judge = partial(request.judge, step, told)
+            judgement = talk.ask(request.method, built, judge)
             if judgement.outcome != "next":
                 break
             acted = acted or not request.is_safe
@@ -86,21 +93,10 @@ _UNSENT = frozenset({"refused_connection", "not_connected", "untrusted", UNTOLD}
 """Reasons of a request that never left; what went before it may have had an effect all the same."""
 
 
-def _asked(request: SpokenRequest, step: Step, talk: Talk, told: Told) -> Judgement:
-    try:
-        built = request.build(step, told)
-    except Untold:
-        return Judgement("fail", UNTOLD)
-    return talk.ask(request.method, built, lambda reply: request.judge(reply, step, told))
-
-
 def _telling(judgement: Judgement, told: Told) -> Judgement:
     if not told:
         return judgement
-    extracted = Extracted(**told)
-    return Judgement(
-        judgement.outcome, judgement.reason, retry=judgement.retry, extracted=extracted
-    )
+    return Judgement(judgement.outcome, judgement.reason, judgement.retry, Extracted(**told))
 
 
 def speak(adapter: Adapter, *, host: str, run_id: str = "none") -> dict[str, SpokenOperation]:

@@ -1,5 +1,6 @@
 """A step of a journey: one operation that a shopper wants, with everything its request needs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ class Step:
     """One operation under one idempotency key; `due_s` is when the journey wanted it.
 
     `client_ref` is that of the purchase: its reserve, pay and cancel carry the same one. `method`
-    is what a payment is made with. `carried` is what answers told the session to carry on.
+    is what a payment is made with; `user` is the shopper's row in the users of one's own; `carried`
+    is what answers told the session to carry on.
     """
 
     id: str
@@ -30,6 +32,9 @@ class Step:
     key: str | None = None
     order_id: str | None = None
     method: str = CARD
+    channel: str = "web"
+    user_type: str = "returning"
+    user: Mapping[str, str] = field(default_factory=dict)
     carried: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
@@ -41,7 +46,8 @@ class Step:
 class Result:
     """How a step ended: its outcome, when, and what the shop said.
 
-    `service_from_s` is the send of the attempt that ended it (its start, if nothing was sent).
+    `service_from_s` is the send of the attempt that ended it (its start, if nothing was sent);
+    `asked_s` is how long its last answer asked to wait.
     """
 
     outcome: Outcome
@@ -50,3 +56,4 @@ class Result:
     service_from_s: float
     attempts: tuple[Attempt, ...]
     extracted: Extracted
+    asked_s: float | None = None

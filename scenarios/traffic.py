@@ -3,7 +3,9 @@
 import random
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,18 +17,21 @@ from doorbuster.arrivals import Arrival, arrivals
 from doorbuster.errors import TargetNotReady
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
-from scenarios.attempts import Surroundings, Watcher
+from scenarios.attempts import Surroundings, Watcher, Wire
 from scenarios.client import Client
 from scenarios.deadlines import Deadlines
 from scenarios.endpoint import Hosts
+from scenarios.manners import POLITE
 from scenarios.open_loop import OpenLoop, RunClock
 from scenarios.order import TrafficOrder
-from scenarios.personas import JOURNEYS
+from scenarios.personas import JOURNEYS, MANNERS
 from scenarios.pool import Pool
 from scenarios.recording import Recording
 from scenarios.session import Session
 from scenarios.shopper import shoppers
 from scenarios.shops import known_shop
+from scenarios.staging import staging_of
+from scenarios.step import Result
 
 SETTLES_AFTER_S = 2.0
 
@@ -38,7 +43,8 @@ class Traffic:
         self._order = order
         self._watch = watch
         self._plan = Plan.model_validate(order.plan)
-        shop = known_shop(order.adapter)
+        line = self._plan.storefront.waiting_room is not None
+        shop = known_shop(order.adapter, line=line)
         ca_file = self._plan.traffic.ca_file
         self._hosts = Hosts(order.allow_hosts, ca_file=ca_file, via=order.via)
         self._endpoint = self._hosts.pin(order.base_url)
@@ -83,11 +89,12 @@ class Traffic:
             watch=self._watch,
             patience_s=plan.traffic.patience,
             jitter=random.Random(f"{plan.seed}/retries/{order.index}"),
+            staging=staging_of(plan, _beside),
         )
         deadlines = Deadlines(clock.now_s, plan.traffic.timeout, plan.traffic.connect_timeout)
         loop = self._loop = OpenLoop(
             self._arrivals,
-            self._visits(around, deadlines),
+            self._visits(around, deadlines, recording),
             clock=clock,
             recording=recording,
             max_in_flight=share_of(
@@ -109,7 +116,9 @@ class Traffic:
 
         return run
 
-    def _visits(self, around: Surroundings, deadlines: Deadlines) -> Callable[[Arrival], None]:
+    def _visits(
+        self, around: Surroundings, deadlines: Deadlines, recording: Recording
+    ) -> Callable[[Arrival], None]:
         """Return what one arrival does: its persona's journey, by a client of its own."""
         if self._plan.traffic.locustfile is not None:
             return self._locust_visits(Path(self._plan.traffic.locustfile), around)
@@ -121,11 +130,18 @@ class Traffic:
         def visit(arrival: Arrival) -> None:
             shopper = shopper_of(arrival)
             pool = shared or Pool(deadlines)
+            client = Client(endpoint, hosts, pool, redirects=redirects)
+            manners = MANNERS.get(shopper.persona, POLITE)
+            own = replace(around, jitter=shopper.jitter, manners=manners)
+            session = Session(shopper, client, own, run_id=run_id, sale_s=sale_s)
             try:
-                client = Client(endpoint, hosts, pool, redirects=redirects)
-                session = Session(shopper, client, around, run_id=run_id, sale_s=sale_s)
                 JOURNEYS[shopper.persona](session)
+                session.leave()
+            except gevent.GreenletExit:
+                session.visit.stopped()
+                raise
             finally:
+                recording.left(shopper, session.visit)
                 if pool is not shared:
                     pool.close()
 
@@ -141,6 +157,16 @@ class Traffic:
         scheme = urlsplit(order.base_url).scheme
         host = f"{scheme}://{order.via}" if behind_proxy else order.base_url
         return LocustUsers(path, host=host, around=around, seed=self._plan.seed).visit
+
+
+@contextmanager
+def _beside(work: Callable[[Wire], Result], wire: Wire) -> Iterator[Callable[[], Result]]:
+    """Do some work at the same time, by the same client over another of its connections."""
+    greenlet = gevent.spawn(work, wire)
+    try:
+        yield greenlet.get
+    finally:
+        greenlet.kill()
 
 
 def _failure_of(family: int, address: tuple[Any, ...], *, within_s: float) -> str:

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ from scenarios.adapter import load_adapter
 from scenarios.attempts import Surroundings
 from scenarios.order import StartSignal, TrafficOrder
 from scenarios.outcome import Answer, Cause, Judgement, NoAnswer, Reply
-from scenarios.shop import speak
+from scenarios.shop import Shop, speak
 from scenarios.step import Result, Step
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -246,7 +247,8 @@ class Notebook:
 class FakeWire:
     """A connection to a fake shop on a fake clock: each exchange takes `takes_s`.
 
-    `answer` gives (status, JSON) for a request, or the cause of there being none; an exception in
+    `answer` gives (status, JSON) for a request, with headers if there are any, or the cause of
+    there being none; an exception in
     it is raised, as when a session is ended in the middle of an exchange.
     """
 
@@ -275,14 +277,22 @@ class FakeWire:
         if isinstance(answer, str):
             unsent = answer in ("refused", "unreachable")
             return NoAnswer(answer, None if unsent else sent_s, self.clock.at_s)
-        return Answer(answer[0], json.dumps(answer[1]).encode(), sent_s, self.clock.at_s)
+        status, content_back, *rest = answer
+        headers = [(k.encode(), v.encode()) for told in rest for k, v in told.items()]
+        body = json.dumps(content_back).encode()
+        return Answer(status, body, sent_s, self.clock.at_s, headers)
+
+
+@cache
+def reference() -> Shop:
+    return speak(load_adapter(), host="shop", run_id="run")
 
 
 def surroundings(
     clock: FakeClock, notebook: Notebook, *, patience_s: float = 8.0, seed: int = 1
 ) -> Surroundings:
     return Surroundings(
-        operations=speak(load_adapter(), host="shop"),
+        operations=reference(),
         clock=clock,
         recorder=notebook,
         watch=lambda *_: None,

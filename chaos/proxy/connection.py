@@ -5,12 +5,12 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 
 from chaos.proxy.address import resolve
-from chaos.proxy.clock import LoopClock
 from chaos.proxy.errors import ApiError
 from chaos.proxy.link import Link
 from chaos.proxy.side import Side
 from chaos.proxy.tally import Tally
 from chaos.proxy.toxic import DIRECTIONS, Direction, Toxic
+from chaos.proxy.toxics.stage import Clock
 
 Chains = Mapping[Direction, Sequence[Toxic]]
 
@@ -26,11 +26,13 @@ class Connection:
         self,
         *,
         chains: Chains,
+        clock: Clock,
         seed: str,
         tally: Callable[[Direction], Tally | None],
         gone: Callable[["Connection"], None],
     ) -> None:
         self._chains = chains
+        self._clock = clock
         self._seed = seed
         self._tally = tally
         self._gone = gone
@@ -80,11 +82,10 @@ class Connection:
             "upstream": (self._client, self._server),
             "downstream": (self._server, self._client),
         }
-        clock = LoopClock()
         for direction in DIRECTIONS:
             self._links[direction] = Link(
                 *pairs[direction],
-                clock=clock,
+                clock=self._clock,
                 seed=f"{self._seed}/{direction}",
                 tally=self._tally(direction),
             )

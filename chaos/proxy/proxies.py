@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chaos.proxy.address import Address, resolve
 from chaos.proxy.body import Body
+from chaos.proxy.clock import best_clock
 from chaos.proxy.countdown import Countdown
 from chaos.proxy.errors import ApiError
 from chaos.proxy.proxy import Proxy, Surroundings
@@ -57,7 +58,10 @@ class Proxies:
     """
 
     def __init__(self, *, seed: int, totals: Totals | None = None) -> None:
-        self._around = Surroundings(seed=seed, totals=totals, heal=self._heal_soon)
+        self._clock = best_clock()
+        self._around = Surroundings(
+            clock=self._clock, seed=seed, totals=totals, heal=self._heal_soon
+        )
         self._by_name: dict[str, Proxy] = {}
         self._healing: set[asyncio.Task[None]] = set()
         self.lease = Countdown(self._lift_all)
@@ -121,6 +125,7 @@ class Proxies:
             task.cancel()
         for proxy in self:
             proxy.forget()
+        self._clock.close()
 
     def _require_free(self, name: str) -> None:
         if name in self._by_name:

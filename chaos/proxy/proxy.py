@@ -14,6 +14,7 @@ from chaos.proxy.errors import ApiError
 from chaos.proxy.link import Link
 from chaos.proxy.tally import Tally, Totals
 from chaos.proxy.toxic import DIRECTIONS, Direction, Toxic
+from chaos.proxy.toxics.stage import Clock
 
 ACCEPTS_AT_ONCE = 256
 ACCEPT_RETRY_S = 0.05
@@ -30,6 +31,7 @@ class Surroundings:
         heal: Starts a disabled proxy whose time is over.
     """
 
+    clock: Clock
     seed: int
     totals: Totals | None
     heal: Callable[["Proxy"], None]
@@ -160,6 +162,7 @@ class Proxy:
         self._accepted_count += 1
         connection = Connection(
             chains=self.chains,
+            clock=self._around.clock,
             seed=f"{self._around.seed}/{self.name}/{self._accepted_count}",
             tally=self._tally,
             gone=self._connections.discard,

@@ -78,7 +78,7 @@ class Search:
         """Try rates until the search is over or somebody stops it."""
         plan, journal = self.loaded.plan, self.journal
         plug = Plug(plan, self.directory, guard, journal, self.screen, self.interrupts)
-        start = min(self.highest, max(1.0, *plan.traffic.arrivals[0].rate))
+        start = min(self.highest, max(1.0, plan.traffic.arrivals[0].highest_rate))
         with journal.span("run", plan.name), plug.stack() as topology:
             while rate := next_rate(self.tried(), start=start, highest=self.highest):
                 figures = self._step(rate, guard, topology)

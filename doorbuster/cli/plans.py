@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from doorbuster.arrivals import expected_count
 from doorbuster.cli.probe import probe
 from doorbuster.cli.target import require_files
 from doorbuster.errors import DoorbusterError, PlanError
@@ -151,9 +150,9 @@ def schema() -> None:
 
 def summary_of(plan: Plan) -> str:
     """Return what a plan amounts to, in one sentence."""
-    sessions = sum(expected_count(phase) for phase in plan.traffic.arrivals)
     faults = ", ".join(fault.name for fault in plan.faults) or "no faults"
-    return f"{sessions} sessions in {plan.length_s:g} s; {faults}; {len(plan.budgets)} budgets."
+    sessions = f"{plan.traffic.sessions} sessions in {plan.length_s:g} s"
+    return f"{sessions}; {faults}; {len(plan.budgets)} budgets."
 
 
 def _text_of(name: str) -> tuple[str, str]:

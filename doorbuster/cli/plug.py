@@ -178,7 +178,8 @@ class Plug:
         told = {name: value for name, value in asdict(news).items() if value not in (None, "")}
         self.journal.record("worker", "point", told.pop("what"), **told)
         if news.what == "joined":
-            self._environment.setdefault("workers", []).append(told)
+            workers = self._environment.setdefault("workers", {})
+            workers[str(told.pop("worker"))] = told
             write_json(self.run.environment, self._environment)
         if line := told_in_words(news, self.elsewhere):
             self.screen.say(line)

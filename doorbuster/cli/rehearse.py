@@ -77,10 +77,16 @@ def rehearse(
 def print_timeline(plan: Plan) -> None:
     """Print what would happen when, with the calls to the proxy as they would be sent."""
     print(f"{plan.name}: {summary_of(plan)}")
+    counts = plan.traffic.counts
+    courses = {
+        phase.phase: f"{phase.text}; {counts[phase.phase]:,} sessions"
+        for phase in plan.traffic.arrivals
+    }
     redis = reference_shop().has_redis(plan.storefront)
     for event in timeline(plan):
         edge = "begin" if event.begins else "end"
-        print(f"{event.at_s:8.2f} s  {edge:5}  {event.kind} {event.name}")
+        course = f": {courses[event.name]}" if event.kind == "phase" and event.begins else ""
+        print(f"{event.at_s:8.2f} s  {edge:5}  {event.kind} {event.name}{course}")
         if event.fault is None:
             continue
         for line in dry_lines(event.fault, event, redis=redis, seed=plan.seed):

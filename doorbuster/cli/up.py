@@ -14,7 +14,7 @@ from doorbuster.cli.plug import WAITING_LEASE_S, Guard, Plug, ProxyOption
 from doorbuster.cli.screen import Screen
 from doorbuster.clock import Clock
 from doorbuster.components import Topology
-from doorbuster.errors import DoorbusterError
+from doorbuster.errors import DoorbusterError, PlanError
 from doorbuster.journal import Journal
 from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory
@@ -29,6 +29,8 @@ def up(
 ) -> int:
     """Start a plan's stack, open its sale, print the URLs, and end it all at Ctrl-C."""
     loaded = find_plan(plan, changes=changes or ()).plan
+    if loaded.target is not None:
+        raise PlanError(f"{plan}: its shop runs elsewhere, at {loaded.target.base_url}, already")
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     with tempfile.TemporaryDirectory(prefix="doorbuster-up-") as folder:
         run = RunDirectory(Path(folder) / f"{loaded.name}-up" / stamp)

@@ -26,11 +26,7 @@ class Limits(Frozen):
 
 def peak_per_s(traffic: Traffic) -> float:
     """Return the highest arrival rate of `traffic`, a burst's busiest second included."""
-    peaks = []
-    for phase in traffic.arrivals:
-        burst = phase.burst
-        peaks.append(max(phase.rate) + (burst.visitors / max(burst.spread, 1.0) if burst else 0.0))
-    return max(peaks)
+    return max(phase.busiest_per_s for phase in traffic.arrivals)
 
 
 def most_at_once(spans_s: Sequence[tuple[float, float]]) -> int:

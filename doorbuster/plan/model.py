@@ -135,6 +135,10 @@ class Plan(Frozen):
     @model_validator(mode="after")
     def _fits_its_timeline(self) -> "Plan":
         check_faults(self)
+        for meeting in self.traffic.rendezvous:
+            at_s = anchor_s(meeting.at, self.phase_starts_s)
+            if not 0 <= at_s < self.length_s:
+                raise ValueError(f"a rendezvous is at {at_s:g} s, expected within the phases")
         opens_s, closes_s = self.opens_s, self.closes_s
         if not 0 <= opens_s < self.length_s:
             raise ValueError(f"sale.opens_at is at {opens_s:g} s, expected within the phases")

@@ -18,6 +18,8 @@ class Item(Frozen):
     `stock` and `price` are of each SKU; `demand` is the share of shoppers who want any of them.
 
     Args:
+        skew: How unevenly they want the `count` alike, by Zipf's law: the n-th of them 1/n^skew
+            times as much as the first; 0 is evenly, 0.99 is what shops see.
         limit_per_user: Units of each SKU that one user may have; without it, any number.
         low_stock_at: The shop sounds an alert when this many units or fewer are left to sell.
     """
@@ -29,11 +31,14 @@ class Item(Frozen):
     demand: Share
     limit_per_user: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     low_stock_at: Annotated[int, Field(ge=0)] | None = None
+    skew: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 0.0
 
     @model_validator(mode="after")
     def _numbered(self) -> "Item":
         if (self.count > 1) != ("{n}" in self.sku):
             raise ValueError("expected {n} in `sku` when `count` is above 1, and only then")
+        if self.skew and self.count == 1:
+            raise ValueError("expected `skew` only where `count` is above 1")
         return self
 
     @model_validator(mode="after")

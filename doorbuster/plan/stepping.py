@@ -1,7 +1,8 @@
 """One step of a capacity search as a plan of its own; pure.
 
-Constant arrivals without bursts or faults, the sale open throughout, and more stock than a step
-can sell, so that every step has the same mix whatever was sold before it.
+Constant arrivals without bursts, rendezvous or faults, the sale open throughout, and more stock
+than a step can sell, so that every step has the same mix whatever was sold before it. Users of
+one's own are gone through again and again.
 """
 
 import re
@@ -29,7 +30,11 @@ def step_plan(plan: Plan, rate_per_s: float, *, highest: float) -> Plan:
     """
     resolved = plan.model_dump(mode="json", by_alias=True, exclude_none=True)
     rate = rate_text(rate_per_s)
-    resolved["traffic"] |= {
+    traffic = resolved["traffic"]
+    if "data" in traffic:  # a higher rate has more arrivals than the plan had users
+        traffic["data"]["take"] = "cycle"
+    traffic |= {
+        "rendezvous": [],
         "warmup": f"{WARMUP_S}s",
         "arrivals": [
             {"phase": SETTLE, "for": f"{SETTLE_S}s", "rate": rate},

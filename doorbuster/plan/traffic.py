@@ -1,73 +1,29 @@
 """The traffic of a plan: who arrives when, and how long they wait."""
 
-import re
-from typing import Annotated, Any, Final, Literal
+from functools import cached_property
+from itertools import pairwise
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from doorbuster.faults import Frozen
+from doorbuster.plan.people import (
+    DEFAULT_CHANNELS,
+    DEFAULT_PERSONAS,
+    Channels,
+    Data,
+    Personas,
+)
+from doorbuster.plan.phases import Arrivals
+from doorbuster.plan.shapes import EARLY_BY_S
 from doorbuster.plan.target import beside_plan
-from doorbuster.quantities import Duration, rate_per_s, rate_text
-
-Persona = Literal["patient", "refresher", "sniper", "abandoner", "decliner"]
-
-DEFAULT_PERSONAS: Final[dict[Persona, int]] = {
-    "patient": 60,
-    "refresher": 25,
-    "sniper": 10,
-    "abandoner": 5,
-}
+from doorbuster.plan.together import Doubled, Rendezvous
+from doorbuster.quantities import Duration
 
 WARMUP: Final = "warmup"
 """The name of what comes before the first phase; no phase can have it."""
 
-_RAMP: Final = re.compile(r"\s*(\S+)\s*->\s*(\S+)\s*")
-
-
-def _ramp(text: Any) -> tuple[float, float]:
-    """Return the rates at a phase's start and end; a single rate is constant."""
-    match = _RAMP.fullmatch(text) if isinstance(text, str) else None
-    if match:
-        return rate_per_s(match[1]), rate_per_s(match[2])
-    constant = rate_per_s(text)
-    return constant, constant
-
-
-def _ramp_text(ramp: tuple[float, float]) -> str:
-    start, end = ramp
-    return rate_text(start) if start == end else f"{rate_text(start)} -> {rate_text(end)}"
-
-
-Ramp = Annotated[tuple[float, float], BeforeValidator(_ramp), PlainSerializer(_ramp_text)]
-"""Arrivals per second at a phase's start and end, written `40/s` or `40/s -> 10/s`."""
-
-
-class Burst(Frozen):
-    """A crowd held at the door and let go at the phase's start, within `spread`."""
-
-    visitors: Annotated[int, Field(ge=1, le=1_000_000)]
-    spread: Duration = 1.0
-
-
-class Arrivals(Frozen):
-    """One phase: its name, its length, and the arrival rate of sessions in it."""
-
-    phase: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-    lasts: Duration = Field(alias="for")
-    rate: Ramp
-    burst: Burst | None = None
-
-
-def _some_weight(personas: dict[Persona, int]) -> dict[Persona, int]:
-    if sum(personas.values()) <= 0:
-        raise ValueError("expected at least one persona with a weight above 0")
-    return personas
-
-
-Personas = Annotated[
-    dict[Persona, Annotated[int, Field(ge=0)]],
-    AfterValidator(_some_weight),
-]
+ARRIVALS_MAX: Final = 20_000_000
 
 
 def _phases_once(arrivals: tuple[Arrivals, ...]) -> tuple[Arrivals, ...]:
@@ -88,6 +44,10 @@ class Traffic(Frozen):
         warmup: Traffic before the first phase, at its starting rate; not measured.
         spacing: Gaps between arrivals: `poisson` (random, the count exact) or `even`.
         personas: Relative weights.
+        channels: Relative weights of where shoppers come from, such as web or app.
+        data: Users of one's own, for adapters to fill in as `{user.COLUMN}`.
+        rendezvous: Steps that all who reach them take at one instant.
+        doubled: Steps whose request is sent twice.
         max_in_flight: Sessions at once in the generator; above it arrivals are missed.
         max_lateness: The p99 of lateness per phase above which its figures are unknown.
         timeout: How long a shopper's app waits for one answer, connecting included.
@@ -108,6 +68,10 @@ class Traffic(Frozen):
     warmup: Duration = 3.0
     spacing: Literal["poisson", "even"] = "poisson"
     personas: Personas = Field(default_factory=lambda: dict(DEFAULT_PERSONAS))
+    channels: Channels = Field(default_factory=lambda: dict(DEFAULT_CHANNELS))
+    data: Data | None = None
+    rendezvous: Annotated[tuple[Rendezvous, ...], Field(max_length=20)] = ()
+    doubled: Annotated[tuple[Doubled, ...], Field(max_length=20)] = ()
     max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = 2000
     max_lateness: Duration | None = None
     timeout: Annotated[Duration, Field(gt=0)] = 3.0
@@ -127,3 +91,59 @@ class Traffic(Frozen):
                 f"of the {self.workers} workers"
             )
         return self
+
+    @model_validator(mode="after")
+    def _room_for_the_early(self) -> "Traffic":
+        before, before_s = WARMUP, self.warmup
+        for phase in self.arrivals:
+            if phase.early_visitors and before_s < EARLY_BY_S:
+                raise ValueError(
+                    f"who is early for {phase.phase!r} comes up to {EARLY_BY_S:g} s before: "
+                    f"expected {before!r} to last at least that"
+                )
+            before, before_s = phase.phase, phase.lasts
+        return self
+
+    @model_validator(mode="after")
+    def _within_reason(self) -> "Traffic":
+        total = sum(self.counts.values())
+        if total > ARRIVALS_MAX:
+            raise ValueError(f"{total:,} arrivals, expected at most {ARRIVALS_MAX:,}")
+        return self
+
+    @model_validator(mode="after")
+    def _a_user_for_everybody(self) -> "Traffic":
+        total = sum(self.counts.values())
+        if self.data and self.data.take == "once" and self.data.rows < total:
+            raise ValueError(
+                f"{self.data.users} has {self.data.rows:,} users and {total:,} arrive, warm-up "
+                "included: expected a user for each, or `take: cycle`"
+            )
+        return self
+
+    @property
+    def warmup_phase(self) -> Arrivals | None:
+        """What comes before the first phase, at the rate of its start."""
+        rate = self.arrivals[0].first_rate
+        if not self.warmup:
+            return None
+        return Arrivals.model_construct(phase=WARMUP, lasts=self.warmup, rate=(rate, rate))
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions the phases begin, warm-up left out."""
+        return sum(self.counts[phase.phase] for phase in self.arrivals)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many arrivals are due in each phase, the warm-up included if there is one.
+
+        Who comes early for a phase is due in the one before.
+        """
+        warmup = self.warmup_phase
+        phases = (warmup, *self.arrivals) if warmup else self.arrivals
+        counts = {phase.phase: phase.count for phase in phases}
+        for before, phase in pairwise(phases):
+            counts[before.phase] += phase.early_visitors
+            counts[phase.phase] -= phase.early_visitors
+        return counts

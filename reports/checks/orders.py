@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from doorbuster.operations import SECOND
 from doorbuster.quantities import money_text
 from doorbuster.verdicts import Verdict
 from reports.checks.ruling import Finding, counted, indeterminacy, ruled
@@ -9,9 +10,9 @@ from reports.evidence import Run
 from reports.figures.loss import losses
 
 _CONFIRMED: Final = """
-SELECT count(*) FILTER (WHERE op = 'reserve') AS confirmed_orders,
-       count(*) FILTER (WHERE op = 'pay') AS confirmed_payments
-FROM confirmations
+SELECT count(DISTINCT told) FILTER (WHERE op = 'reserve') AS confirmed_orders,
+       count(DISTINCT told) FILTER (WHERE op = 'pay') AS confirmed_payments
+FROM (SELECT op, coalesce(order_id, client_ref) AS told FROM confirmations)
 """
 
 _LOST: Final = """
@@ -41,11 +42,12 @@ SELECT client_ref, count(*) AS orders, min(order_id) AS first_order, max(order_i
 FROM orders GROUP BY client_ref HAVING count(*) > 1
 """
 
-_ANSWERS: Final = """
+_ANSWERS: Final = f"""
 SELECT op, key, any_value(client_ref) AS client_ref, count(DISTINCT tried.order_id) AS answers,
        min(tried.order_id) AS one_order, max(tried.order_id) AS other_order
 FROM (SELECT op, key, client_ref, unnest(attempts) AS tried FROM operations
-      WHERE key IS NOT NULL AND len(attempts) > 1)
+      WHERE len(attempts) > 1
+         OR key IN (SELECT key FROM operations WHERE ends_with(id, '{SECOND}')))
 WHERE tried.outcome = 'ok' AND tried.order_id IS NOT NULL
 GROUP BY op, key HAVING count(DISTINCT tried.order_id) > 1
 """

@@ -6,7 +6,6 @@ from typing import Final
 
 import msgspec
 
-from doorbuster.arrivals import expected_count
 from reports.evidence import Run
 from reports.figures.buckets import BUCKETS_SQL, bucket_parameters, phase_buckets
 from reports.figures.latency import worst_p99_s
@@ -46,7 +45,7 @@ def generator_figures(run: Run) -> list[GeneratorFigures]:
     figures = []
     for phase in run.plan.traffic.arrivals:
         row = seen.get(phase.phase, nothing)
-        planned = expected_count(phase)
+        planned = run.plan.traffic.counts[phase.phase]
         counted = GeneratorFigures(
             phase=phase.phase,
             planned=planned,
@@ -65,7 +64,9 @@ def _boundary_slack(run: Run, phase: str) -> int:
     start_s, end_s = run.plan.phase_span_s(phase)
     if start_s.is_integer() and end_s.is_integer():
         return 0
-    return math.ceil(2 * max(max(p.rate) for p in run.plan.traffic.arrivals))
+    phases = run.plan.traffic.arrivals
+    crowds = sum(p.burst.visitors for p in phases if p.burst)
+    return crowds + math.ceil(2 * max(p.highest_rate for p in phases))
 
 
 def _reason(run: Run, figures: GeneratorFigures) -> str | None:

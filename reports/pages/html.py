@@ -41,6 +41,8 @@ def report_html(run: Run, answer: Review) -> str:
         checks=_worst_first(answer, budgets=False),
         budgets=tables.budgets(run, answer.verdicts),
         figures=tables.figures(answer.summary),
+        funnel=tables.funnel(answer.summary),
+        groups=tables.groups(answer.summary),
         generator_rows=tables.generator(answer.summary),
         faults=tables.faults(answer.summary),
         splits=tables.splits(answer.summary),

@@ -7,6 +7,7 @@ from doorbuster.verdicts import EXIT_CODES, Verdict, severity
 from reports.figures.buckets import WHOLE_RUN
 from reports.figures.loss import Loss
 from reports.judging import Review
+from reports.pages import tables
 from reports.pages.phrases import (
     HEADLINES,
     NONE,
@@ -31,6 +32,7 @@ def summary_markdown(answer: Review) -> str:
         _verdicts("Checks", [v for v in answer.verdicts if v.kind != "budget"]),
         _verdicts("Budgets", [v for v in answer.verdicts if v.kind == "budget"]),
         _impossible(answer),
+        _funnel(answer),
         _figures(answer),
         _recovery(answer),
     ]
@@ -61,6 +63,15 @@ def _first(verdict: Verdict) -> str:
 def _impossible(answer: Review) -> str:
     rows = list(answer.impossible.items())
     return _table("### Not possible at this level", ("check", "it needs"), rows) if rows else ""
+
+
+def _funnel(answer: Review) -> str:
+    rows = [
+        (str(row["stage"]), str(row["sessions"]), f"{row['percent']:.1f} %", str(row["reasons"]))
+        for row in tables.funnel(answer.summary)
+    ]
+    header = ("stage", "sessions", "of all", "lost here")
+    return _table("### How far shoppers came", header, rows) if rows else ""
 
 
 def _figures(answer: Review) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from doorbuster.funnel import LOSSES
 from doorbuster.verdicts import Verdict
 from reports.evidence import Run
 from reports.figures.buckets import OUTSIDE_FAULTS, WHOLE_RUN
@@ -13,6 +14,7 @@ from reports.pages.phrases import NONE, moment, money, number, per_second, secon
 from reports.summary import Summary
 
 Row = Sequence[str]
+FunnelRow = dict[str, str | float]
 
 _NO_LATENCY: Final = [NONE] * 3
 
@@ -121,6 +123,37 @@ def splits(summary: Summary) -> list[tuple[str, list[Row]]]:
         (f.name, [[part, seconds(length_s)] for part, length_s in f.split_s.items()])
         for f in summary.recovery
         if f.split_s
+    ]
+
+
+def funnel(summary: Summary) -> list[FunnelRow]:
+    """Return each stage with the share of all who reached it, and why others were lost there."""
+    stages = summary.funnel.stages if summary.funnel else ()
+    arrived = stages[0].sessions if stages else 0
+    return [
+        {
+            "stage": figures.stage,
+            "sessions": number(figures.sessions),
+            "percent": 100 * figures.sessions / arrived if arrived else 0.0,
+            "lost": number(sum(figures.lost.values())),
+            "reasons": "; ".join(f"{n:,} {LOSSES[why]}" for why, n in figures.lost.items()),
+        }
+        for figures in stages
+    ]
+
+
+def groups(summary: Summary) -> list[Row]:
+    """Return how far those of each kind and channel came."""
+    return [
+        [
+            group.group,
+            number(group.sessions),
+            number(group.tried),
+            number(group.reserved),
+            number(group.paid),
+            share(group.paid / group.tried if group.tried else None),
+        ]
+        for group in (summary.funnel.groups if summary.funnel else ())
     ]
 
 

@@ -15,6 +15,7 @@ from doorbuster.ledger import LEDGER_TABLES, PROVIDER_TABLES
 from doorbuster.operations import OperationEvent
 from doorbuster.rundir import RunDirectory, read_lines, read_records
 from doorbuster.series import (
+    FunnelSecond,
     GeneratorSecond,
     OperationSecond,
     ProcessSecond,
@@ -30,6 +31,7 @@ TABLES: Final[dict[str, tuple[str, type[msgspec.Struct]]]] = {
     **{name: (f"provider/{name}.ndjson", record) for name, record in PROVIDER_TABLES.items()},
     "operation_seconds": ("series/operations-*.ndjson", OperationSecond),
     "generator_seconds": ("series/generator-*.ndjson", GeneratorSecond),
+    "funnel_seconds": ("series/funnel-*.ndjson", FunnelSecond),
     "stock_seconds": ("series/stock.ndjson", StockSecond),
     "process_seconds": ("series/processes.ndjson", ProcessSecond),
     "replication_seconds": ("series/replication.ndjson", ReplicationSecond),

@@ -143,16 +143,18 @@ def _matched(read: Read, pattern: str) -> Read:
 
 
 def _text(value: Any) -> str:
+    if type(value) is str and value:
+        return value
     if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
         return str(value)
     raise ValueError(f"expected a text, got {_shown(value)}")
 
 
 def _whole(value: Any) -> int:
+    if type(value) is int:
+        return value
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
         return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
     raise ValueError(f"expected a whole number, got {_shown(value)}")
 
 

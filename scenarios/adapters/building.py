@@ -101,14 +101,15 @@ def compile_request(request: Request, head: Letterhead, *, keyed: bool) -> Build
     if keyed and adapter.idempotency and adapter.idempotency.header:
         headers.setdefault(adapter.idempotency.header, f"{{{KEY}}}")
     typed, body = _body(with_key(request, adapter) if keyed else request, head.run_id)
-    written = joined(_head(request, headers, typed, head))
+    written, trace = joined(_head(request, headers, typed, head)), head.trace()
     if body is None:
-        end = "\r\n" if request.is_safe else "Content-Length: 0\r\n\r\n"
-        return lambda step, told: (written(step, told) + end).encode()
+        end = "\r\n\r\n" if request.is_safe else "\r\nContent-Length: 0\r\n\r\n"
+        return lambda step, told: f"{written(step, told)}{trace(step, told)}{end}".encode()
 
     def build(step: Step, told: Told) -> bytes:
         content = body(step, told).encode()
-        return (f"{written(step, told)}Content-Length: {len(content)}\r\n\r\n").encode() + content
+        length = f"\r\nContent-Length: {len(content)}\r\n\r\n"
+        return f"{written(step, told)}{trace(step, told)}{length}".encode() + content
 
     return build
 
@@ -144,8 +145,6 @@ def _head(
         yield from segments_of(value, header_part, head.run_id)
         yield "\r\n"
     yield "traceparent: "
-    yield head.trace()
-    yield "\r\n"
 
 
 def _path(path: str, head: Letterhead) -> Iterator[Segment]:

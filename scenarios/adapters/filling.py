@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from json.encoder import encode_basestring_ascii
-from operator import attrgetter
+from operator import attrgetter, call
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
 import msgspec
 
+from doorbuster.errors import PlanError
 from scenarios.adapters.operations import EXTRACTABLE
-from scenarios.adapters.templates import RUN_ID, STEP_VALUES, Hole, parts_of
+from scenarios.adapters.templates import RUN_ID, STEP_VALUES, USER_COLUMN, Hole, parts_of
 from scenarios.step import Step
 
 Told = dict[str, Any]
@@ -43,6 +44,8 @@ def form_part(value: Any) -> str:
 def json_value(value: Any) -> str:
     if type(value) is str:
         return encode_basestring_ascii(value)
+    if type(value) is int:
+        return str(value)
     return msgspec.json.encode(value).decode()
 
 
@@ -68,18 +71,38 @@ def segments_of(template: str, escape: Escape, run_id: str) -> Iterator[Segment]
 def filled(name: str, escape: Escape) -> Fill:
     """Return what looks up `name` when a request is built."""
     if name in STEP_VALUES:
-        return _of_step(name, escape)
+        return OfStep(name, escape)
+    if column := USER_COLUMN.fullmatch(name):
+        return _of_user(column[1], escape)
     return _of_attempt(name, escape) if name in _EXTRACTABLE else _of_session(name, escape)
 
 
-def _of_step(name: str, escape: Escape) -> Fill:
-    read = attrgetter(name)
+class OfStep:
+    """Looks up what the step brings along; several at once are looked up in one go."""
 
-    def fill(step: Step, told: Told) -> str:
-        value = read(step)
-        if value is None and (value := told.get(name)) is None:
-            raise ValueError(f"the {step.op} request wants {{{name}}}, which this step has not")
-        return escape(value)
+    def __init__(self, name: str, escape: Escape) -> None:
+        self.name = name
+        self.escape = escape
+        self._read = attrgetter(name)
+
+    def __call__(self, step: Step, told: Told) -> str:
+        value = self._read(step)
+        if value is None and (value := told.get(self.name)) is None:
+            raise ValueError(
+                f"the {step.op} request wants {{{self.name}}}, which this step has not"
+            )
+        return self.escape(value)
+
+
+def _of_user(name: str, escape: Escape) -> Fill:
+    def fill(step: Step, _told: Told) -> str:
+        if name not in step.user:
+            columns = ", ".join(step.user) or "none, since the plan has no traffic.data"
+            raise PlanError(
+                f"the {step.op} request wants {{user.{name}}}: expected one of the users' columns "
+                f"({columns})"
+            )
+        return escape(step.user[name])
 
     return fill
 
@@ -110,7 +133,28 @@ def joined(segments: Iterable[Segment]) -> Fill:
         text = "".join(map(str, segments))
         return lambda _step, _told: text
     form = "".join(s.replace("%", "%%") if isinstance(s, str) else "%s" for s in segments)
-    return lambda step, told: form % tuple([fill(step, told) for fill in fills])
+
+    if len(fills) == 1:
+        only = fills[0]
+        return lambda step, told: form % (only(step, told),)
+
+    def write(step: Step, told: Told) -> str:
+        return form % tuple([fill(step, told) for fill in fills])
+
+    of_step = [fill for fill in fills if isinstance(fill, OfStep)]
+    return _quickly(form, of_step, write) if len(of_step) == len(fills) else write
+
+
+def _quickly(form: str, fills: list[OfStep], write: Fill) -> Fill:
+    """Return a `write` that looks all values up at once, and leaves it to `write` if one lacks."""
+    read: Callable[[Step], tuple[Any, ...]] = attrgetter(*(fill.name for fill in fills))
+    escapes = [fill.escape for fill in fills]
+
+    def write_quickly(step: Step, told: Told) -> str:
+        values = read(step)
+        return write(step, told) if None in values else form % tuple(map(call, escapes, values))
+
+    return write_quickly
 
 
 def json_segments(node: Any, run_id: str) -> Iterator[Segment]:

@@ -3,28 +3,34 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from scenarios.adapters.answers import ABSENT, READ_AS, Read, Seen, at, carried, reader
 from scenarios.adapters.filling import Told
 from scenarios.adapters.rules import Rule, Scalar, When
-from scenarios.adapters.sources import Source
+from scenarios.adapters.sources import Source, keys_of
 from scenarios.outcome import Judgement, NoAnswer, Reply, judge_silence, unmapped
 from scenarios.step import Step
 
 UNREADABLE = "unreadable"
+_NOTHING: Final[dict[str, Any]] = {}
 
 Holds = Callable[[Seen], bool]
 Take = Callable[[Seen, Step, Told], None]
 
-Judge = Callable[[Reply, Step, Told], Judgement]
+Judge = Callable[[Step, Told, Reply], Judgement]
 """Judges a reply to a step's request, and puts what it tells where the next request finds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """A rule as functions; `meaning` is what it says of every answer that it matches."""
+    """A rule as functions; `meaning` is what it says of every answer that it matches.
+
+    `fields` are ours that stand at the top of a JSON body, which most do: name, key and conversion.
+    """
 
     conditions: tuple[Holds, ...]
+    fields: tuple[tuple[str, str, Callable[[Any], Any]], ...]
     takes: tuple[Take, ...]
     meaning: Judgement
 
@@ -33,6 +39,20 @@ class CompiledRule:
             if not holds(seen):
                 return False
         return True
+
+    def told(self, seen: Seen, step: Step, told: Told) -> Judgement:
+        """Return what a matching rule says; an answer without what it should hold is `info`."""
+        try:
+            if self.fields:
+                body = seen.json
+                found = body.get if type(body) is dict else _NOTHING.get
+                for name, key, convert in self.fields:
+                    told[name] = convert(found(key, ABSENT))
+            for take in self.takes:
+                take(seen, step, told)
+        except ValueError:
+            return Judgement("info", UNREADABLE, retry=True)
+        return self.meaning
 
 
 def compile_rules(rules: Sequence[Rule], problem_code: str) -> Judge:
@@ -43,13 +63,13 @@ def compile_rules(rules: Sequence[Rule], problem_code: str) -> Judge:
         for status in rule.when.statuses:
             by_status.setdefault(status, []).append(compiled)
 
-    def judge(reply: Reply, step: Step, told: Told) -> Judgement:
+    def judge(step: Step, told: Told, reply: Reply) -> Judgement:
         if isinstance(reply, NoAnswer):
             return judge_silence(reply)
         seen = Seen(reply)
         for rule in by_status.get(reply.status, ()):
             if rule.matches(seen):
-                return _apply(rule, seen, step, told)
+                return rule.told(seen, step, told)
         return unmapped(reply.status)
 
     return judge
@@ -57,11 +77,20 @@ def compile_rules(rules: Sequence[Rule], problem_code: str) -> Judge:
 
 def compile_rule(rule: Rule, problem_code: str) -> CompiledRule:
     retry = rule.retry or rule.then == "info"
+    plain = {name: key for name, source in rule.extract.items() if (key := _top_key(name, source))}
     return CompiledRule(
         conditions=tuple(conditions_of(rule.when, problem_code)),
-        takes=tuple(_take(name, source) for name, source in rule.extract.items()),
+        fields=tuple((name, key, READ_AS[name]) for name, key in plain.items()),
+        takes=tuple(_take(n, source) for n, source in rule.extract.items() if n not in plain),
         meaning=Judgement(rule.then, rule.reason, retry=retry),
     )
+
+
+def _top_key(name: str, source: Source) -> str | None:
+    """Return the key of a value of ours at the top of a JSON body, None if it is another one."""
+    kind, path = source.place
+    keys = keys_of(path) if kind == "json" and source.match is None else ()
+    return keys[0] if name in READ_AS and len(keys) == 1 and isinstance(keys[0], str) else None
 
 
 def conditions_of(when: When, problem_code: str) -> list[Holds]:
@@ -113,13 +142,3 @@ def _take(name: str, source: Source) -> Take:
         step.carried[name] = carried(read(seen))
 
     return carry
-
-
-def _apply(rule: CompiledRule, seen: Seen, step: Step, told: Told) -> Judgement:
-    """Return what a matching rule says; an answer without what it should hold is `info`."""
-    try:
-        for take in rule.takes:
-            take(seen, step, told)
-    except ValueError:
-        return Judgement("info", UNREADABLE, retry=True)
-    return rule.meaning

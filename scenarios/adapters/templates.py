@@ -13,8 +13,22 @@ from pydantic import AfterValidator, ValidationInfo
 
 RUN_ID: Final = "run_id"
 
-STEP_VALUES: Final = ("sku", "qty", "client_ref", "key", "order_id", "user_ref", "method")
+STEP_VALUES: Final = (
+    "sku",
+    "qty",
+    "client_ref",
+    "key",
+    "order_id",
+    "user_ref",
+    "method",
+    "arrival",
+    "channel",
+    "user_type",
+)
 """What a step brings along."""
+
+USER_COLUMN: Final = re.compile(r"user\.([a-z][a-z0-9_]*)")
+"""A column of the users of one's own, which the plan's `traffic.data` names."""
 
 KEY: Final = "key"
 
@@ -61,7 +75,7 @@ def _known_placeholders(template: Any, info: ValidationInfo) -> Any:
     told = (info.context or {}).get("told", ())
     known = (*STEP_VALUES, RUN_ID, *told)
     for name in names_in(template):
-        if name not in known:
+        if name not in known and not USER_COLUMN.fullmatch(name):
             raise ValueError(
                 f"unknown placeholder {{{name}}}: expected one of {', '.join(known)}, or a name "
                 f"that an `extract` gives a value; write {{{{{name}}}}} for the braces themselves"

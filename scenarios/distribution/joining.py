@@ -13,6 +13,7 @@ from locust.runners import WorkerRunner
 from doorbuster.errors import DoorbusterError
 from scenarios.distribution.messages import hasten_heartbeats
 from scenarios.driver import Driver
+from scenarios.locust_stats import BatchedStats
 
 ATTEMPT_S: Final = 1
 
@@ -23,6 +24,7 @@ class Baton:
     def __init__(self) -> None:
         self._work: AsyncResult[Callable[[], None]] = AsyncResult()
         self.started = Event()
+        self.stats = BatchedStats()
         self.traffic = gevent.Greenlet(self._run)
 
     def hand_over(self, work: Callable[[], None]) -> None:
@@ -42,6 +44,7 @@ def join(host: str, port: int, *, within_s: float) -> tuple[WorkerRunner, Baton]
     # As many users as workers, and no fixed count: with that, two workers make one driver.
     driver = type("Driver", (Driver,), {"fixed_count": 0, "traffic": baton.traffic})
     environment = Environment(user_classes=[driver], events=locust.events)
+    environment.stats = baton.stats
     try:
         return environment.create_worker_runner(host, port), baton
     except ConnectionError as error:

@@ -46,7 +46,12 @@ from scenarios.distribution.messages import (
     require_address,
 )
 from scenarios.distribution.shipping import Shipping
-from scenarios.driver import STARTS_WITHIN_S, fire_request, require_sound_listeners
+from scenarios.driver import (
+    STARTS_WITHIN_S,
+    fire_request,
+    keep_counting,
+    require_sound_listeners,
+)
 from scenarios.order import TrafficOrder
 from scenarios.recording import files_of
 from scenarios.traffic import Traffic
@@ -164,7 +169,7 @@ class Worker:
 
     def _drive(self, traffic: Traffic) -> None:
         """Wait for the traffic to end; the master can halt it before its time."""
-        with helping(self._heed_halt, traffic):
+        with helping(self._heed_halt, traffic), helping(keep_counting, self._baton.stats):
             try:
                 if not self._baton.started.wait(STARTS_WITHIN_S):
                     raise DoorbusterError(

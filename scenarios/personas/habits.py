@@ -8,7 +8,7 @@ import math
 from random import Random
 from typing import Final
 
-from scenarios.session import Session
+from scenarios.session import Session, Twice
 from scenarios.step import Result
 
 WAITS_AT_DOOR_S: Final = 5.0
@@ -16,6 +16,11 @@ WAITS_AT_DOOR_S: Final = 5.0
 
 LONGEST_BROWSE_S: Final = 6.0
 NOT_STARTED_TRIES: Final = 10
+SHED_TRIES: Final = 3
+LONGEST_IN_LINE: Final = 30
+"""How often one asks where one stands, before one goes home."""
+
+ASKS_AGAIN_S: Final = (1.0, 3.0)
 
 
 def lognormal_s(choices: Random, *, median_s: float, sigma: float) -> float:
@@ -44,21 +49,43 @@ def come_in(session: Session) -> bool:
     if session.opens_in_s > WAITS_AT_DOOR_S:
         browse(session)
         return False
-    if session.opens_in_s > 0:
-        session.wait_for(session.opens_s + reaction_s(session.choices))
-    else:
+    if session.opens_in_s <= 0:
         session.think(lognormal_s(session.choices, median_s=1.0, sigma=0.5))
+    elif not session.offers("queue"):
+        session.wait_for(session.opens_s + reaction_s(session.choices))
     return not session.sale_is_over
 
 
-def take(session: Session, *, again_s: tuple[float, float] = (0.5, 1.0)) -> Result:
-    """Reserve one unit; who is told that it is too early tries again after a moment."""
-    for _ in range(NOT_STARTED_TRIES):
-        reserved = session.reserve()
-        if reserved.reason != "not_started":
+def take(
+    session: Session, *, again_s: tuple[float, float] = (0.5, 1.0), twice: Twice | None = None
+) -> Result:
+    """Reserve one unit; who is told that it is too early, or too full, tries again in a moment."""
+    turn = stand_in_line(session)
+    if turn is not None and turn.outcome != "ok":
+        return turn
+    tries = {"not_started": NOT_STARTED_TRIES, "shed": SHED_TRIES}
+    while True:
+        reserved = session.reserve(twice=twice)
+        left = tries.get(reserved.reason or "", 0) - 1
+        if left <= 0:
+            return reserved
+        tries[reserved.reason or ""] = left
+        session.think(session.asked_s(reserved) + session.choices.uniform(*again_s))
+
+
+def stand_in_line(session: Session) -> Result | None:
+    """Wait until one may check out, not for ever; None where nobody has to."""
+    if not session.offers("queue"):
+        return None
+    place = session.queue()
+    if place.outcome != "ok":
+        return place
+    for _ in range(LONGEST_IN_LINE):
+        turn = session.turn()
+        if turn.reason != "waiting" or session.sale_is_over:
             break
-        session.think(session.choices.uniform(*again_s))
-    return reserved
+        session.think(session.choices.uniform(*ASKS_AGAIN_S))
+    return turn
 
 
 def pay(session: Session, reserved: Result, *, median_s: float = 1.5) -> None:
@@ -66,6 +93,22 @@ def pay(session: Session, reserved: Result, *, median_s: float = 1.5) -> None:
     if reserved.outcome == "ok":
         find_card(session, median_s=median_s)
         session.pay(reserved)
+
+
+def bring_account(session: Session) -> bool:
+    """Log in or register where the shop has such a thing; return whether one can go on."""
+    return not session.offers("session") or session.log_in().outcome == "ok"
+
+
+def price(session: Session) -> bool:
+    """Put it in the cart and have it priced where the shop does so; False when that fails."""
+    choices = session.choices
+    for op, ask in (("cart", session.put_in_cart), ("quote", session.quote)):
+        if session.offers(op):
+            if ask().outcome != "ok":
+                return False
+            session.think(lognormal_s(choices, median_s=0.8, sigma=0.5))
+    return True
 
 
 def find_card(session: Session, *, median_s: float = 1.5) -> None:

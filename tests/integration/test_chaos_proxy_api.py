@@ -1,7 +1,4 @@
-"""The API to the byte, on our server and on a real Toxiproxy alike.
-
-Go's own words for JSON of the wrong type are the one thing that is not compared.
-"""
+"""The API to the byte; `tests/conformance` compares with a real Toxiproxy."""
 
 import http.client
 import re
@@ -12,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.proxy_servers import ProxyServer, both_servers, running
+from tests.proxy_servers import ProxyServer, running
 
-pytestmark = [pytest.mark.integration, both_servers]
+pytestmark = pytest.mark.integration
 
 NOWHERE = "127.0.0.1:9"
 SHOP = {"name": "shop", "upstream": NOWHERE, "listen": "127.0.0.1:0"}
@@ -22,8 +19,8 @@ PLAIN = "text/plain; charset=utf-8"
 
 
 @pytest.fixture(scope="module")
-def module_server(kind: str) -> Iterator[ProxyServer]:
-    with running(kind) as server:
+def module_server() -> Iterator[ProxyServer]:
+    with running("embedded") as server:
         yield server
 
 

@@ -1,21 +1,21 @@
-"""The API of populate and reset, on our server and on a real Toxiproxy alike."""
+"""The API of populate and reset; `tests/conformance` compares with a real Toxiproxy."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.proxy_servers import ProxyServer, both_servers, running
+from tests.proxy_servers import ProxyServer, running
 
-pytestmark = [pytest.mark.integration, both_servers]
+pytestmark = pytest.mark.integration
 
 NOWHERE = "127.0.0.1:9"
 SHOP = {"name": "shop", "upstream": NOWHERE, "listen": "127.0.0.1:0"}
 
 
 @pytest.fixture(scope="module")
-def module_server(kind: str) -> Iterator[ProxyServer]:
-    with running(kind) as server:
+def module_server() -> Iterator[ProxyServer]:
+    with running("embedded") as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""What the toxics do to bytes, on our server and on a real Toxiproxy alike."""
+"""What the toxics do to bytes; `tests/conformance` compares with a real Toxiproxy."""
 
 import socket
 import time
@@ -10,19 +10,18 @@ import pytest
 from tests.proxy_servers import (
     Line,
     ProxyServer,
-    both_servers,
     line,
     receive,
     running,
     silent,
 )
 
-pytestmark = [pytest.mark.integration, both_servers]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def server(kind: str) -> Iterator[ProxyServer]:
-    with running(kind) as server:
+def server() -> Iterator[ProxyServer]:
+    with running("embedded") as server:
         yield server
 
 

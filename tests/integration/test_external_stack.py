@@ -127,3 +127,9 @@ def test_a_target_that_may_not_be_driven_is_not(tmp_path, capfd, old, new, *, co
         assert not shop.seen
     out = capfd.readouterr()
     assert message in " ".join((out.out + out.err).split())
+
+
+def test_what_runs_elsewhere_cannot_be_brought_up(tmp_path, capfd):
+    with other_shop(respond_forms) as shop:
+        assert doorbuster(["up", written(tmp_path, shop)]) == 2
+        assert f"its shop runs elsewhere, at {shop.url}" in capfd.readouterr().err

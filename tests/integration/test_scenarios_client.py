@@ -6,12 +6,12 @@ import ssl
 import time
 import zlib
 from contextlib import contextmanager
-from pathlib import Path
 
 import gevent
 import pytest
+import trustme
 
-from doorbuster.errors import PlanError
+from doorbuster.errors import MissingPrerequisite, PlanError
 from scenarios.client import Client
 from scenarios.deadlines import Deadlines
 from scenarios.endpoint import Hosts
@@ -21,15 +21,23 @@ from tests.scripted_server import OK, keep_answering, server
 
 pytestmark = pytest.mark.integration
 
-CERTIFICATES = Path(__file__).parents[1] / "certificates"
-CERTIFICATE = str(CERTIFICATES / "shop.pem")
+AUTHORITY = trustme.CA()
+SHOP = AUTHORITY.issue_cert("localhost", "127.0.0.1", "::1")
 HERE = ("127.0.0.1", "localhost", "::1")
 REQUEST = b"GET /a/b HTTP/1.1\r\nHost: shop\r\n\r\n"
 
 
+@pytest.fixture(scope="module")
+def ca_file(tmp_path_factory):
+    """Return the path of the certificate that vouches for the shop's."""
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    AUTHORITY.cert_pem.write_to_path(path)
+    return str(path)
+
+
 def secret():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE, CERTIFICATES / "shop.key")
+    SHOP.configure_cert(context)
     return context
 
 
@@ -69,7 +77,7 @@ def answer(*headers, status="200 OK", body=b"ok"):
     return head.encode() + body
 
 
-def test_tls_is_verified_by_the_given_certificates_and_kept():
+def test_tls_is_verified_by_the_given_certificates_and_kept(ca_file):
     connections = []
 
     def behave(connection, number):
@@ -78,7 +86,7 @@ def test_tls_is_verified_by_the_given_certificates_and_kept():
 
     with (
         server(behave, tls=secret()) as url,
-        client_of(url, ca_file=CERTIFICATE) as client,
+        client_of(url, ca_file=ca_file) as client,
     ):
         replies = []
         for _ in range(3):
@@ -88,7 +96,7 @@ def test_tls_is_verified_by_the_given_certificates_and_kept():
     assert connections == [(0, "TLSv1.3")]
 
 
-def test_large_messages_over_tls_arrive_whole():
+def test_large_messages_over_tls_arrive_whole(ca_file):
     body = bytes(range(256)) * 4000
     request = REQUEST + b"x" * 300_000
 
@@ -100,7 +108,7 @@ def test_large_messages_over_tls_arrive_whole():
 
     with (
         server(behave, tls=secret()) as url,
-        client_of(url, ca_file=CERTIFICATE) as client,
+        client_of(url, ca_file=ca_file) as client,
     ):
         reply = client.exchange(request)
     assert isinstance(reply, Answer)
@@ -114,19 +122,19 @@ def test_unknown_certificate_is_not_trusted_and_nothing_is_sent():
     assert (reply.cause, reply.sent_s) == ("untrusted", None)
 
 
-def test_certificates_of_the_environment_are_trusted(monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", CERTIFICATE)
+def test_certificates_of_the_environment_are_trusted(monkeypatch, ca_file):
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
     with server(saying(OK), tls=secret()) as url, client_of(url) as client:
         assert isinstance(client.exchange(REQUEST), Answer)
 
 
-def test_certificate_of_another_name_is_not_trusted(monkeypatch):
+def test_certificate_of_another_name_is_not_trusted(monkeypatch, ca_file):
     with server(saying(OK), tls=secret()) as url:
         port = int(url.rpartition(":")[2])
         here = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: here)
         elsewhere = f"https://shop.test:{port}"
-        with client_of(elsewhere, allow=["shop.test"], ca_file=CERTIFICATE) as client:
+        with client_of(elsewhere, allow=["shop.test"], ca_file=ca_file) as client:
             reply = client.exchange(REQUEST)
     assert isinstance(reply, NoAnswer)
     assert (reply.cause, reply.sent_s) == ("untrusted", None)
@@ -137,19 +145,19 @@ def test_certificate_of_another_name_is_not_trusted(monkeypatch):
     [lambda connection, _: connection.recv(1), lambda connection, _: connection.sendall(OK)],
     ids=["closes", "plain text"],
 )
-def test_failed_handshake_sent_nothing(behave):
+def test_failed_handshake_sent_nothing(behave, ca_file):
     with server(behave) as url:
         secure = url.replace("http:", "https:")
-        with client_of(secure, ca_file=CERTIFICATE) as client:
+        with client_of(secure, ca_file=ca_file) as client:
             reply = client.exchange(REQUEST)
     assert isinstance(reply, NoAnswer)
     assert (reply.cause, reply.sent_s) == ("unreachable", None)
 
 
-def test_handshake_without_end_has_a_deadline():
+def test_handshake_without_end_has_a_deadline(ca_file):
     with server(lambda connection, _: time.sleep(1.2)) as url:
         secure = url.replace("http:", "https:")
-        with client_of(secure, ca_file=CERTIFICATE) as client:
+        with client_of(secure, ca_file=ca_file) as client:
             reply = client.exchange(REQUEST)
     assert isinstance(reply, NoAnswer)
     assert (reply.cause, reply.sent_s) == ("timeout", None)
@@ -177,6 +185,35 @@ def test_second_address_of_a_name_is_tried(monkeypatch):
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
         with client_of(f"http://localhost:{port}") as client:
             assert isinstance(client.exchange(REQUEST), Answer)
+
+
+def test_names_are_resolved_once_and_not_during_a_run(monkeypatch):
+    with server(saying(OK)) as other:
+        moved = answer(f"Location: {other}/x", status="302 Found")
+        with (
+            server(saying(moved)) as url,
+            client_of(url.replace("127.0.0.1", "localhost"), redirects=1) as client,
+        ):
+            monkeypatch.setattr(socket, "getaddrinfo", None)
+            assert isinstance(client.exchange(REQUEST), Answer)
+
+
+def test_name_without_address_is_said_only_where_it_is_wanted():
+    hosts = Hosts(["127.0.0.1", "nowhere.invalid"])
+    assert hosts.pin("http://127.0.0.1:80").hostname == "127.0.0.1"
+    with pytest.raises(MissingPrerequisite, match=r"host 'nowhere\.invalid'"):
+        hosts.pin("http://nowhere.invalid:80")
+
+
+def test_shop_is_reached_at_the_address_it_is_behind():
+    """It was resolved before, or a proxy is there; its name need not mean anything here."""
+    with server(saying(OK)) as url:
+        hosts = Hosts(["nowhere.invalid"], via=url.removeprefix("http://"))
+        endpoint = hosts.pin("http://nowhere.invalid:8080")
+        pool = Pool(Deadlines(time.monotonic, 1.0))
+        assert isinstance(Client(endpoint, hosts, pool).exchange(REQUEST), Answer)
+        pool.close()
+    assert (endpoint.hostname, endpoint.host_header) == ("nowhere.invalid", "nowhere.invalid:8080")
 
 
 def test_cookies_go_back_to_where_they_came_from():

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from doorbuster.arrivals import arrivals
-from doorbuster.operations import OperationEvent
+from doorbuster.operations import SECOND, OperationEvent
 from doorbuster.rundir import read_lines, read_records
-from doorbuster.series import GeneratorSecond, OperationSecond
+from doorbuster.series import FunnelSecond, GeneratorSecond, OperationSecond
 from scenarios.order import TrafficOrder
 from tests.scenarios_fakes import (
     PLAN,
@@ -81,9 +81,19 @@ def test_whole_run_leaves_complete_files(tmp_path):
     for op in ("reserve", "pay"):
         assert sum(row.due for row in seconds if row.op == op) == sum(e.op == op for e in ended)
     assert sum(row.due for row in seconds if row.op == "view") == shop.requests["GET products"]
+    assert_funnel_of(run, len(everyone))
     log = (run.latency / "0.hlog").read_text()
     for tag in ("lateness", "view.intended", "view.service", "reserve.intended", "pay.service"):
         assert f"Tag={tag}," in log
+
+
+def assert_funnel_of(run, sessions):
+    """Every session is in the funnel once, and those who paid are those who did."""
+    funnel = list(read_records(run.series / "funnel-0.ndjson", FunnelSecond))
+    assert sum(row.sessions for row in funnel) == sessions
+    paid = [e for e in events_of(run) if (e.op, e.type) == ("pay", "ok")]
+    assert sum(row.sessions for row in funnel if row.stage == "paid") == len(paid) > 0
+    assert "sold_out" in {row.lost for row in funnel}
 
 
 def test_two_processes_want_what_one_does(tmp_path):
@@ -125,6 +135,38 @@ def test_terminated_run_drains_and_ends_well(tmp_path):
     assert stopped == {event.id for event in events if event.type == "invoke"}
     seconds = list(read_records(run.series / "operations-0.ndjson", OperationSecond))
     assert sum(row.info for row in seconds if row.op == "reserve") == len(stopped)
+    funnel = list(read_records(run.series / "funnel-0.ndjson", FunnelSecond))
+    assert sum(row.sessions for row in funnel) == sum(row.started for row in generator_of(run))
+    assert any(row.lost == "unfinished" for row in funnel)
+
+
+def test_meetings_doubled_steps_and_own_users_in_a_real_process(tmp_path):
+    """Everybody who pays does so twice, at one instant, as a user of their own."""
+    users = tmp_path / "users.csv"
+    users.write_text("login,mail\n" + "".join(f"u{n},u{n}@shop.example\n" for n in range(7)))
+    extra = (
+        f"  data: {{users: {users}}}\n"
+        "  rendezvous: [{step: pay, at: rush+3900ms, gather: 60s}]\n"
+        "  doubled: [{step: pay, apart: 50ms}]\n"
+    )
+    loaded = plan_of(PLAN.replace("for: 2s, rate: 40/s", "for: 4s, rate: 10/s") + extra)
+    run = new_traffic_run(tmp_path, loaded)
+    with FakeShop() as shop, traffic(run, loaded, shop.url) as (process, _):
+        _, stderr = process.communicate(timeout=WAIT_S)
+        assert (process.returncode, stderr) == (0, b"")
+    pays = {e.id: e for e in events_of(run) if (e.op, e.type) == ("pay", "invoke")}
+    first = {id_: e for id_, e in pays.items() if not id_.endswith(SECOND)}
+    together = [e for e in first.values() if e.due_s == 5.9]
+    assert len(together) > 10
+    assert all(e.due_s >= 5.9 for e in first.values())
+    assert len(pays) == 2 * len(first)
+    for id_, event in first.items():
+        again = pays[id_ + SECOND]
+        assert (again.key, again.order_id) == (event.key, event.order_id)
+        assert again.due_s == pytest.approx(event.due_s + 0.05)
+        assert event.user_ref == f"u{event.arrival % 7}"
+    late = [pays[e.id + SECOND].at_s - e.at_s for e in together]
+    assert min(late) < 1  # beside the first, not after the shop's answer to it
 
 
 def test_killed_run_has_written_every_invocation(tmp_path):

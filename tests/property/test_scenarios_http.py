@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import itertools
+import tracemalloc
 import zlib
 
 import pytest
@@ -88,6 +89,17 @@ def test_garbage_under_any_coding_never_raises_anything_else(body, coding):
 def test_no_more_than_the_limit_is_ever_unpacked(size):
     with pytest.raises(DecodedTooLarge):
         decoded(gzip.compress(bytes(size)), b"gzip", limit_bytes=1000)
+
+
+def test_flood_in_a_few_bytes_is_not_unpacked_first():
+    bomb = gzip.compress(bytes(50_000_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DecodedTooLarge):
+            decoded(bomb, b"gzip", limit_bytes=1_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_two_members_and_raw_deflate_are_read_as_others_do():

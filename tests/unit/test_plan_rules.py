@@ -71,7 +71,11 @@ RULES: Final = [
         "does nothing in a shop without Redis: expected `storefront.reservation` gate or "
         "`storefront.flaws` W9 or `storefront.waiting_room` as well",
     ),
-    ("good_within.reserv", "1s", "unknown operation 'reserv': expected one of view, stock, status"),
+    (
+        "good_within.reserv",
+        "1s",
+        "unknown operation 'reserv': expected one of session, view, stock",
+    ),
     ("goals", {}, "Extra inputs are not permitted"),
     # the sale
     ("sale.opens_at", "rash", "unknown phase 'rash': expected one of baseline, rush"),
@@ -109,9 +113,9 @@ RULES: Final = [
     ("traffic.arrivals.0.rate", "20/s -> 60", "expected a rate such as 150/s"),
     ("traffic.arrivals.1.burst.visitors", 0, "greater than or equal to 1"),
     ("traffic.spacing", "random", "'poisson' or 'even'"),
-    ("traffic.personas", {"patient": 0}, "at least one persona with a weight above 0"),
-    ("traffic.personas", {}, "at least one persona with a weight above 0"),
-    ("traffic.personas", {"robot": 1}, "'sniper', 'abandoner' or 'decliner'"),
+    ("traffic.personas", {"patient": 0}, "at least one with a weight above 0"),
+    ("traffic.personas", {}, "at least one with a weight above 0"),
+    ("traffic.personas", {"robot": 1}, "'sniper', 'hoarder' or 'scraper'"),
     ("traffic.personas", {"patient": -1}, "greater than or equal to 0"),
     ("traffic.max_in_flight", 0, "greater than or equal to 1"),
     ("traffic.max_lateness", "soon", "expected a duration such as"),

@@ -15,7 +15,7 @@ from doorbuster.ledger import (
     ProviderCharge,
     ProviderRefund,
 )
-from doorbuster.operations import Attempt, OperationEvent
+from doorbuster.operations import SECOND, Attempt, OperationEvent
 from doorbuster.series import StockSecond
 from doorbuster.verdicts import Verdict
 from reports.checks import (
@@ -301,7 +301,28 @@ def retried(*orders: str) -> Tables:
     return {"events": [invoke, answered]}
 
 
+def doubled(one: str, other: str, *, same_key: bool = True) -> Tables:
+    """Return a reserve that was sent twice at once, answered with these orders."""
+    events = []
+    for suffix, order in (("", one), (SECOND, other)):
+        tries = (Attempt("ok", 12.0, 11.0, order_id=order),)
+        key = "key" if same_key else f"key{suffix}"
+        told: dict[str, Any] = {"op": "reserve", "client_ref": "ref-1", "key": key}
+        events += [
+            OperationEvent("invoke", f"1-0{suffix}", at_s=11.0, **told),
+            OperationEvent("ok", f"1-0{suffix}", at_s=12.0, order_id=order, attempts=tries, **told),
+        ]
+    return {"events": events}
+
+
 ONE_PER_KEY = {
+    "doubled, same order": (together(doubled("O-1", "O-1"), placed(1)), {}, "pass"),
+    "doubled, other order": (together(doubled("O-1", "O-9"), placed(1)), {}, "fail"),
+    "doubled, two keys": (
+        together(doubled("O-1", "O-9", same_key=False), placed(1)),
+        {},
+        "pass",
+    ),
     "one each": (sale(1, 2), {}, "pass"),
     "retried, same order": (together(retried("O-1", "O-1"), placed(1)), {}, "pass"),
     "retried, other order": (together(retried("O-1", "O-9"), placed(1)), {}, "fail"),

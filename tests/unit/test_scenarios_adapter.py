@@ -126,6 +126,7 @@ def test_reserve_request_is_complete():
         "client_ref": "run-3-1",
         "customer": "user-3",
         "campaign_id": "sale",
+        "channel": "web",
         "lines": [{"sku": "HOT 1/a", "qty": 2}],
     }
 

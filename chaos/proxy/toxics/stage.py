@@ -1,9 +1,14 @@
 """One toxic at work on one link: what every toxic shares. Alone it is `noop`: it passes all on."""
 
-from asyncio import TimerHandle
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import ClassVar, Protocol
+
+
+class Timer(Protocol):
+    """Something to come that can be called off."""
+
+    def cancel(self) -> None: ...
 
 
 class Clock(Protocol):
@@ -11,7 +16,7 @@ class Clock(Protocol):
 
     def time(self) -> float: ...
 
-    def call_later(self, delay: float, callback: Callable[[], object], /) -> TimerHandle: ...
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer: ...
 
 
 class Outlet(Protocol):
@@ -67,7 +72,7 @@ class Stage:
         """Whether it will close whatever happens to its toxic, which it then outlives."""
         self.output: Outlet
         self.flow = flow
-        self._timer: TimerHandle | None = None
+        self._timer: Timer | None = None
 
     def begin(self) -> None:
         """Start to act on a link: the toxic was added to it, drawn for it or changed."""
