@@ -23,6 +23,7 @@ LOSSES: Final = {
     "not_started": "told that the sale had not begun",
     "sold_out": "sold out",
     "limit": "above the limit per user",
+    "waiting": "in the line before the checkout until they went home",
     "shed": "turned away by load shedding",
     "declined": "card declined",
     "expired": "the hold lapsed before it was paid",

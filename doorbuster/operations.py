@@ -16,8 +16,11 @@ EFFECTS: Final = ("reserve", "pay", "cancel")
 REQUEST: Final = "request"
 """Any request of a plain Locust file, of which nobody knows what it means."""
 
-READS: Final = ("session", "view", "stock", "cart", "quote", "status", REQUEST)
-"""Operations that move neither stock nor money; only counts, latencies and answers are kept."""
+READS: Final = ("session", "view", "stock", "cart", "quote", "queue", "turn", "status", REQUEST)
+"""Operations that move neither stock nor money; only counts, latencies and answers are kept.
+
+`queue` asks for a place in the line before the checkout, `turn` whether it has got to the front.
+"""
 
 TELLING: Final = ("stock", "status")
 """Those of them whose answers are evidence."""
@@ -25,7 +28,7 @@ TELLING: Final = ("stock", "status")
 OPERATIONS: Final = (*READS, *EFFECTS)
 
 REFUSALS: Final = frozenset(
-    {"sold_out", "limit", "not_started", "ended", "expired", "shed", "declined"}
+    {"sold_out", "limit", "not_started", "ended", "expired", "shed", "declined", "waiting"}
 )
 """Reasons of a `fail` that are a correct no: counted apart, never an error."""
 

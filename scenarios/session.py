@@ -97,6 +97,14 @@ class Session:
             return self.view().extracted
         return self._act("stock").extracted
 
+    def queue(self) -> Result:
+        """Ask for a place in the line before the checkout."""
+        return self._act("queue")
+
+    def turn(self) -> Result:
+        """Ask whether that place has got to the front."""
+        return self._act("turn")
+
     def log_in(self) -> Result:
         """Begin a session of the shop's, as a new customer or one who was here before."""
         return self._act("session")

@@ -15,6 +15,7 @@ from scenarios.adapter import MARK, Adapter, load_adapter
 from scenarios.adapters.building import Letter
 from scenarios.adapters.operations import REQUIRED
 from scenarios.adapters.templates import names_in
+from scenarios.line import adapter_with_line
 from scenarios.python_shop import methods_of
 from scenarios.shop import Shop, speak
 
@@ -36,15 +37,20 @@ class KnownShop:
     carries_reference: bool
 
 
-def known_shop(name: str | None) -> KnownShop:
+def known_shop(name: str | None, *, line: bool = False) -> KnownShop:
     """Read the shop that `name` means: a path, `PATH.py:CLASS`, or None for the reference one.
+
+    With `line` that one has a waiting room; of another shop its adapter says so.
 
     Raises:
         PlanError: What is wrong with it, and where.
     """
     if name is not None and _PYTHON in name:
         return _of_class(name)
-    adapter = load_adapter(None if name is None else Path(name))
+    if name is None and line:
+        adapter = adapter_with_line()
+    else:
+        adapter = load_adapter(None if name is None else Path(name))
 
     def open_(host: str, run_id: str) -> Shop:
         return speak(adapter, host=host, run_id=run_id)

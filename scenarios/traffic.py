@@ -43,7 +43,8 @@ class Traffic:
         self._order = order
         self._watch = watch
         self._plan = Plan.model_validate(order.plan)
-        shop = known_shop(order.adapter)
+        line = self._plan.storefront.waiting_room is not None
+        shop = known_shop(order.adapter, line=line)
         ca_file = self._plan.traffic.ca_file
         self._hosts = Hosts(order.allow_hosts, ca_file=ca_file, via=order.via)
         self._endpoint = self._hosts.pin(order.base_url)

@@ -107,6 +107,8 @@ def _enough(operations: dict[str, Mapping]) -> dict[str, Mapping]:
     missing = [op for op in REQUIRED if op not in operations]
     if missing:
         raise ValueError(f"expected the operations {', '.join(missing)} too")
+    if ("queue" in operations) != ("turn" in operations):
+        raise ValueError("`queue` and `turn` go together: a place in the line, and asking after it")
     for op, mapping in operations.items():
         if op in ANSWERS and not mapping.tells(ANSWERS[op]):
             raise ValueError(

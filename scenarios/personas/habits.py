@@ -17,6 +17,8 @@ WAITS_AT_DOOR_S: Final = 5.0
 LONGEST_BROWSE_S: Final = 6.0
 NOT_STARTED_TRIES: Final = 10
 SHED_TRIES: Final = 3
+LONGEST_IN_LINE: Final = 30
+"""How often one asks where one stands, before one goes home."""
 
 
 def lognormal_s(choices: Random, *, median_s: float, sigma: float) -> float:
@@ -45,10 +47,10 @@ def come_in(session: Session) -> bool:
     if session.opens_in_s > WAITS_AT_DOOR_S:
         browse(session)
         return False
-    if session.opens_in_s > 0:
-        session.wait_for(session.opens_s + reaction_s(session.choices))
-    else:
+    if session.opens_in_s <= 0:
         session.think(lognormal_s(session.choices, median_s=1.0, sigma=0.5))
+    elif not session.offers("queue"):
+        session.wait_for(session.opens_s + reaction_s(session.choices))
     return not session.sale_is_over
 
 
@@ -56,6 +58,9 @@ def take(
     session: Session, *, again_s: tuple[float, float] = (0.5, 1.0), twice: Twice | None = None
 ) -> Result:
     """Reserve one unit; who is told that it is too early, or too full, tries again in a moment."""
+    turn = stand_in_line(session, again_s=again_s)
+    if turn is not None and turn.outcome != "ok":
+        return turn
     tries = {"not_started": NOT_STARTED_TRIES, "shed": SHED_TRIES}
     while True:
         reserved = session.reserve(twice=twice)
@@ -64,6 +69,27 @@ def take(
             return reserved
         tries[reserved.reason or ""] = left
         session.think(session.asked_s(reserved) + session.choices.uniform(*again_s))
+
+
+def reserve_in_turn(session: Session) -> Result:
+    """Reserve once, standing in the line before it where there is one."""
+    turn = stand_in_line(session)
+    return session.reserve() if turn is None or turn.outcome == "ok" else turn
+
+
+def stand_in_line(session: Session, *, again_s: tuple[float, float] = (0.5, 1.0)) -> Result | None:
+    """Wait until one may check out, not for ever; None where nobody has to."""
+    if not session.offers("queue"):
+        return None
+    place = session.queue()
+    if place.outcome != "ok":
+        return place
+    for _ in range(LONGEST_IN_LINE):
+        turn = session.turn()
+        if turn.reason != "waiting" or session.sale_is_over:
+            break
+        session.think(session.asked_s(turn) + session.choices.uniform(*again_s))
+    return turn
 
 
 def pay(session: Session, reserved: Result, *, median_s: float = 1.5) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from scenarios.personas.habits import WAITS_AT_DOOR_S
+from scenarios.personas.habits import WAITS_AT_DOOR_S, reserve_in_turn
 from scenarios.session import Session
 
 PURCHASES: Final = 5
@@ -16,7 +16,7 @@ def hoarder(session: Session) -> None:
     for _ in range(PURCHASES):
         if session.sale_is_over:
             return
-        reserved = session.reserve()
+        reserved = reserve_in_turn(session)
         if reserved.reason in ("sold_out", "limit", "ended"):
             return
         session.think(session.choices.uniform(0.1, 0.3))

@@ -3,7 +3,7 @@
 from typing import Final
 
 from scenarios.manners import STORMING
-from scenarios.personas.habits import WAITS_AT_DOOR_S, pay
+from scenarios.personas.habits import WAITS_AT_DOOR_S, pay, reserve_in_turn
 from scenarios.session import Session
 
 TRIES: Final = 12
@@ -19,7 +19,7 @@ def retry_storm(session: Session) -> None:
     for _ in range(TRIES):
         if session.sale_is_over:
             return
-        reserved = session.reserve()
+        reserved = reserve_in_turn(session)
         if reserved.outcome == "ok":
             pay(session, reserved)
             return
