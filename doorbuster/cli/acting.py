@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
-from doorbuster.cli.plug import Guard, guarded
+from doorbuster.cli.guard import Guard, guarded
 from doorbuster.cli.screen import Screen
 from doorbuster.cli.stacks import ProxyName
 from doorbuster.director import directing

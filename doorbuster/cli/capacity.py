@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from doorbuster.cli.acting import act
+from doorbuster.cli.guard import Guard
 from doorbuster.cli.interrupts import Interrupts, listening
 from doorbuster.cli.plans import (
     DEFAULT_PLAN,
@@ -16,7 +17,7 @@ from doorbuster.cli.plans import (
     WorkersOption,
     find_plan,
 )
-from doorbuster.cli.plug import Guard, Plug, ProxyOption
+from doorbuster.cli.plug import Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen
 from doorbuster.components import Topology

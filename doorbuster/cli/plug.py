@@ -13,11 +13,11 @@ from msgspec.structs import asdict
 from chaos.inflict import Hands, inflict
 from chaos.standing import standing
 from chaos.toxiproxy import ToxiproxyApi
-from chaos.watchdog_client import Watchdog
+from doorbuster.cli.guard import WAITING_LEASE_S, Guard
 from doorbuster.cli.interrupts import Interrupts
 from doorbuster.cli.plans import reference_shop
 from doorbuster.cli.screen import Screen
-from doorbuster.cli.stacks import ChosenStack, ProxyName, stack_of
+from doorbuster.cli.stacks import ProxyName
 from doorbuster.cli.target import offers_of, office_of, samples_of
 from doorbuster.cli.traffic import Elsewhere, job, order_of, told_in_words
 from doorbuster.clock import Clock
@@ -34,9 +34,6 @@ from doorbuster.stack.generator import generator
 from doorbuster.stack.order import RoomOrder, StackOrder
 from doorbuster.stack.ports import LOOPBACK
 
-WAITING_LEASE_S: Final = 120.0
-"""For the stages that do not tick: bringing the stack up, the final read, the clean-up."""
-
 TICKING_LEASE_S: Final = 30.0
 """While the loop ticks; beyond the longest single wait of a fault."""
 
@@ -48,30 +45,6 @@ ProxyOption = Annotated[
     ProxyName,
     typer.Option("--proxy", help="Which proxy; auto takes a real Toxiproxy where there is one."),
 ]
-
-
-@dataclass(frozen=True)
-class Guard:
-    """What stands over a run from before its first process to after its last."""
-
-    run_id: str
-    stack: ChosenStack
-    watchdog: Watchdog
-
-
-@contextmanager
-def guarded(plan: Plan, run: RunDirectory, proxy: ProxyName) -> Iterator[Guard]:
-    """Choose the stack and start the watchdog, which cleans up should this process die."""
-    stack = stack_of(plan, proxy)
-    write_json(run.environment, environment(proxy=stack.proxy("of unknown version")))
-    log = run.logs / "watchdog.log"
-    with Watchdog.start(run.run_id, journal=run.journal, log=log) as watchdog:
-        watchdog.renew(WAITING_LEASE_S)
-        if stack.shared_proxy is not None:
-            watchdog.use_proxy(stack.shared_proxy)
-        if stack.sweeper is not None:
-            watchdog.use_sweeper(stack.sweeper)
-        yield Guard(run.run_id, stack, watchdog)
 
 
 def stack_order(
@@ -154,7 +127,7 @@ class Plug:
                 yield topology
             finally:
                 self.interrupts.cleaning = True
-                self.guard.watchdog.renew(WAITING_LEASE_S)
+                self.guard.renew(WAITING_LEASE_S)
                 self.screen.say("ending the stack ...")
 
     def _described_proxy(self, topology: Topology) -> str:
@@ -203,7 +176,7 @@ class Plug:
                 self.journal,
                 seed=self.plan.seed,
                 on_pledge=self.guard.watchdog.use_undo,
-                on_call=lambda: self.guard.watchdog.renew(WAITING_LEASE_S),
+                on_call=lambda: self.guard.renew(WAITING_LEASE_S),
                 logs=log,
             )
         return self._hands
@@ -214,13 +187,13 @@ class Plug:
             self.screen.say("stopping: no more arrivals, faults are lifted (again: only clean up)")
             raise Stopped("by hand", by_hand=True)
         if clock is None:
-            self.guard.watchdog.renew(WAITING_LEASE_S)
+            self.guard.renew(WAITING_LEASE_S)
             return
         now_s = clock.now_s()
         if abs(now_s - self._looked_s) < LOOK_EVERY_S:
             return
         self._looked_s = now_s
-        self.guard.watchdog.renew(TICKING_LEASE_S)
+        self.guard.renew(TICKING_LEASE_S)
         self._require_helpers(now_s)
         if now_s > self.plan.limits.duration:
             raise Stopped(f"limits.duration: {now_s:.0f} s have passed", by_hand=False)

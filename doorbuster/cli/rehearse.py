@@ -8,6 +8,7 @@ import typer
 from chaos.calls import calls_for, proxy_names
 from chaos.respond import behaviour_of, respond_call
 from doorbuster.cli.acting import act
+from doorbuster.cli.guard import Guard
 from doorbuster.cli.interrupts import listening
 from doorbuster.cli.plans import (
     DEFAULT_PLAN,
@@ -19,7 +20,7 @@ from doorbuster.cli.plans import (
     reference_shop,
     summary_of,
 )
-from doorbuster.cli.plug import Guard, Plug, ProxyOption
+from doorbuster.cli.plug import Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
 from doorbuster.cli.traffic import BindOption, ExpectOption, elsewhere, require_reachable

@@ -1,0 +1,71 @@
+"""What stands over a run: the watchdog, for when the director dies, and the lock of its target."""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Final
+
+from chaos.watchdog_client import Watchdog
+from doorbuster.cli.stacks import ChosenStack, ProxyName, stack_of
+from doorbuster.environment import environment
+from doorbuster.locks import Lock, locked
+from doorbuster.plan import Plan
+from doorbuster.rundir import RunDirectory, write_json
+
+WAITING_LEASE_S: Final = 120.0
+"""For the stages that do not tick: bringing the stack up, the final read, the clean-up."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What stands over a run from before its first process to after its last.
+
+    Args:
+        lock: Held on a target that others could drill too; a stack of the run's own needs none.
+    """
+
+    run_id: str
+    stack: ChosenStack
+    watchdog: Watchdog
+    lock: Lock | None = None
+
+    def renew(self, lease_s: float) -> None:
+        """Tell that the director lives; it will do so again within `lease_s`."""
+        self.watchdog.renew(lease_s)
+        if self.lock is not None:
+            self.lock.renew(WAITING_LEASE_S)
+
+
+@contextmanager
+def guarded(plan: Plan, run: RunDirectory, proxy: ProxyName) -> Iterator[Guard]:
+    """Choose the stack and start the watchdog, which cleans up should this process die.
+
+    Raises:
+        PlanError: Somebody else drills the plan's target now.
+    """
+    stack = stack_of(plan, proxy)
+    write_json(run.environment, environment(proxy=stack.proxy("of unknown version")))
+    log = run.logs / "watchdog.log"
+    with (
+        _lock_of(plan, run.run_id) as lock,
+        Watchdog.start(run.run_id, journal=run.journal, log=log) as watchdog,
+    ):
+        watchdog.renew(WAITING_LEASE_S)
+        if stack.shared_proxy is not None:
+            watchdog.use_proxy(stack.shared_proxy)
+        if stack.sweeper is not None:
+            watchdog.use_sweeper(stack.sweeper)
+        yield Guard(run.run_id, stack, watchdog, lock)
+
+
+def _lock_of(plan: Plan, run_id: str) -> AbstractContextManager[Lock | None]:
+    target = plan.target
+    if target is None:
+        return nullcontext()
+    return locked(
+        f"{target.host}:{target.port}",
+        owner=f"{run_id} of {getpass.getuser()}",
+        reason=plan.description or plan.name,
+        lease_s=WAITING_LEASE_S,
+    )
