@@ -65,6 +65,7 @@ class Hands:
         seed: Decides which requests a provider that misbehaves for a share of them picks.
         switches: Keeps apart the faults that want the same proxy shut.
         behaviours: Keeps apart the faults that want the provider to misbehave.
+        on: The names of the faults that are on.
         pledges: The commands that end faults which would outlive us, by the faults' names.
         on_pledge: Told of all pledges when they change: whoever keeps them should we die.
         on_call: Told before each call, which may take a while: a database is copied by one.
@@ -79,6 +80,7 @@ class Hands:
     seed: int
     switches: Switches = field(default_factory=Switches)
     behaviours: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    on: set[str] = field(default_factory=set)
     pledges: dict[str, tuple[str, ...]] = field(default_factory=dict)
     on_pledge: Callable[[Mapping[str, tuple[str, ...]]], None] = nobody_to_tell
     on_call: Callable[[], None] = nobody_to_tell

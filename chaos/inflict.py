@@ -1,6 +1,7 @@
 """The one door to all faults: a fault is a value, and `inflict` acts it out and undoes it."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import assert_never
 
 from chaos.flap import flapping
@@ -25,18 +26,29 @@ from doorbuster.faults import Fault
 __all__ = ["Hands", "inflict"]
 
 
-def inflict(fault: Fault, hands: Hands) -> AbstractContextManager[Beat | None]:
-    """Return what begins `fault` on entry, seen to act, and lifts it on exit, seen to be gone.
+@contextmanager
+def inflict(fault: Fault, hands: Hands) -> Iterator[Beat | None]:
+    """Begin `fault` on entry, seen to act, and lift it on exit, seen to be gone.
 
     The exit lifts it however the body ends. A fault that cannot be lifted raises `FaultStuck`. A
     failover's exit is its second half, so call it once the detection time is over. What is entered
     is the fault's beat, to be called at each of its `beats_s`; None if it has none. Enter, beat
     and exit in the main thread: what starts processes has to.
     """
-    acting: AbstractContextManager[Beat | None]
+    hands.on.add(fault.name)
+    try:
+        with acting(fault, hands) as beat:
+            yield beat
+    finally:
+        hands.on.discard(fault.name)
+
+
+def acting(fault: Fault, hands: Hands) -> AbstractContextManager[Beat | None]:
+    """Return the acting out of a fault's kind."""
+    found: AbstractContextManager[Beat | None]
     match fault.kind:
         case faults.Flap():
-            acting = flapping(fault, hands)
+            found = flapping(fault, hands)
         case (
             faults.Latency()
             | faults.Bandwidth()
@@ -49,13 +61,13 @@ def inflict(fault: Fault, hands: Hands) -> AbstractContextManager[Beat | None]:
             | faults.Down()
             | faults.Partition()
         ) as kind:
-            acting = broken_connection(fault, kind, hands)
+            found = broken_connection(fault, kind, hands)
         case faults.Respond() as kind:
-            acting = responding(fault, kind, hands)
+            found = responding(fault, kind, hands)
         case faults.Flush():
-            acting = flushed(fault, hands)
+            found = flushed(fault, hands)
         case faults.Hooks() as kind:
-            acting = hooked(fault, kind, hands)
+            found = hooked(fault, kind, hands)
         case (
             faults.Kill()
             | faults.Pause()
@@ -64,10 +76,10 @@ def inflict(fault: Fault, hands: Hands) -> AbstractContextManager[Beat | None]:
             | faults.CrashLoop()
             | faults.Hog()
         ) as kind:
-            acting = of_processes(fault, kind, hands)
+            found = of_processes(fault, kind, hands)
         case kind:
-            acting = of_postgres(fault, kind, hands)
-    return acting
+            found = of_postgres(fault, kind, hands)
+    return found
 
 
 def of_processes(

@@ -47,6 +47,9 @@ class Component(Protocol):
     def restart(self) -> None:
         """Start it again on the same address after `kill`; it is ready when this returns."""
 
+    def launch(self) -> None:
+        """Start it again as `restart` does, without waiting until it is ready."""
+
     def start_hog(self, *, cores: int, bound_s: float) -> None:
         """Start busy processes beside it, no part of it, that want the processors it runs on.
 

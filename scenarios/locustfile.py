@@ -9,6 +9,7 @@ import itertools
 import logging
 import os
 import random
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -25,8 +26,9 @@ from scenarios.client import Client
 from scenarios.deadlines import Deadlines
 from scenarios.driver import fire_request
 from scenarios.endpoint import Hosts
+from scenarios.manners import POLITE
 from scenarios.open_loop import RunClock
-from scenarios.personas import JOURNEYS
+from scenarios.personas import JOURNEYS, MANNERS
 from scenarios.pool import Pool
 from scenarios.session import Session
 from scenarios.shopper import shoppers
@@ -79,7 +81,9 @@ class Shopping:
         pool = Pool(self.deadlines)
         try:
             client = Client(self.endpoint, self.hosts, pool, redirects=self.plan.traffic.redirects)
-            session = Session(shopper, client, self.around, run_id=RUN_ID, sale_s=(now_s, None))
+            manners = MANNERS.get(shopper.persona, POLITE)
+            own = replace(self.around, jitter=shopper.jitter, manners=manners)
+            session = Session(shopper, client, own, run_id=RUN_ID, sale_s=(now_s, None))
             JOURNEYS[shopper.persona](session)
         finally:
             pool.close()

@@ -120,6 +120,9 @@ class FakeComponent:
     def restart(self) -> None:
         self._do("restart")
 
+    def launch(self) -> None:
+        self._do("launch")
+
     def end(self, grace_s: float) -> None:
         self._do("end")
 

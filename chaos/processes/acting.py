@@ -55,6 +55,15 @@ def restart(component: Component, fault: Fault, hands: Hands) -> None:
 
 
 def start(component: Component, fault: Fault, hands: Hands) -> None:
+    """Start it again and wait until it is ready, unless that may need another fault's end.
+
+    Faults are lifted one after the other, so a storefront that waited here for a database that is
+    cut off would keep the database from being mended.
+    """
+    if component.name.startswith("storefront") and hands.on - {fault.name}:
+        act("launch", component, component.launch, fault=fault, hands=hands)
+        hands.require_seen(lambda: not is_ended(component), what=f"{component.name} running")
+        return
     act("restart", component, component.restart, fault=fault, hands=hands)
     if component.name == "provider":
         tell_again(fault, hands)

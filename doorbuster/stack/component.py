@@ -88,9 +88,12 @@ class LocalComponent:
         self._signal_until(signal.SIGCONT, lambda status: status != psutil.STATUS_STOPPED)
 
     def restart(self) -> None:
+        self.launch()
+        self.wait_ready()
+
+    def launch(self) -> None:
         self.kill()
         self.start()
-        self.wait_ready()
 
     def end(self, grace_s: float) -> None:
         self._ask_to_end(self.program.stop_signal)

@@ -61,7 +61,7 @@ def test_freeze_is_in_intended_latency_and_not_in_service_latency(tmp_path):
     assert reserve.counts.ok == reserve.counts.due
     assert reserve.intended.p99_s > 0.8
     assert reserve.service.p99_s < reserve.intended.p99_s / 2
-    assert reserve.service.p50_s <= reserve.intended.p50_s < TIMEOUT_S
+    assert reserve.service.p50_s <= reserve.intended.p50_s < reserve.intended.p99_s / 2
     rows = dict(report)["rush"]
     (shown,) = [row for row in rows if row[0] == "reserve"]
     assert seconds(reserve.intended.p99_s) in shown

@@ -24,6 +24,19 @@ def journal() -> FakeJournal:
     return FakeJournal()
 
 
+class Running(FakeComponent):
+    """Has a process from its start to its end."""
+
+    alive = True
+
+    def _do(self, deed: str) -> None:
+        super()._do(deed)
+        self.alive = deed != "kill"
+
+    def pids(self) -> list[int]:
+        return [1] if self.alive else []
+
+
 def test_a_toxic_stands_on_both_nodes_while_the_fault_lasts(
     api: FakeApi, journal: FakeJournal
 ) -> None:
@@ -162,6 +175,22 @@ def test_storefront_means_all_its_replicas(api: FakeApi, journal: FakeJournal) -
         assert [replica.done for replica in replicas] == [["kill"], ["kill"]]
     assert [replica.done for replica in replicas] == [["kill", "restart"]] * 2
     assert other.done == []
+
+
+def test_a_storefront_is_not_waited_for_while_another_fault_may_hold_it_up(
+    api: FakeApi, journal: FakeJournal
+) -> None:
+    """The other one is lifted by the same hands, so waiting for it here would be for ever."""
+    shop = Running("storefront-1")
+    with_hands = hands(api, journal, shop)
+    crash = inflict(fault("storefront-1", kill={}), with_hands)
+    with inflict(fault("postgres", down={}), with_hands):
+        with crash:
+            pass
+        assert shop.done == ["kill", "launch"]
+    with inflict(fault("storefront-1", kill={}), with_hands):
+        pass
+    assert shop.done[2:] == ["kill", "restart"]
 
 
 def test_a_pause_that_stops_nothing_is_undone(api: FakeApi, journal: FakeJournal) -> None:

@@ -152,11 +152,14 @@ class ContainerComponent:
             self._wrapped.exec_run(["sh", "-c", END_HOG])
 
     def restart(self) -> None:
+        self.launch()
+        self.wait_ready()
+
+    def launch(self) -> None:
         self.kill()
         with asked(f"start {self.name} again"):
             self._wrapped.start()
         self._copy_output()
-        self.wait_ready()
 
     def let_go(self) -> None:
         """Close what connects us to the container, once it has been removed."""
