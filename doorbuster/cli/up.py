@@ -8,9 +8,9 @@ from typing import Final
 
 from doorbuster.backoffice import BackOffice
 from doorbuster.cli.acting import act
+from doorbuster.cli.guard import WAITING_LEASE_S, Guard
 from doorbuster.cli.interrupts import Interrupts, listening
 from doorbuster.cli.plans import DEFAULT_PLAN, PlanArgument, SetOption, find_plan
-from doorbuster.cli.guard import WAITING_LEASE_S, Guard
 from doorbuster.cli.plug import Plug, ProxyOption
 from doorbuster.cli.screen import Screen
 from doorbuster.clock import Clock
