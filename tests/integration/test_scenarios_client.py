@@ -289,6 +289,7 @@ def test_redirect_to_another_allowed_host_does_not_tell_it_secrets():
         ("deflate", zlib.compress(b"stock: 7")),
         ("identity", b"stock: 7"),
     ],
+    ids=["gzip", "deflate", "identity"],
 )
 def test_coded_body_is_read(coding, coded):
     said = answer(f"Content-Encoding: {coding}", body=coded)
