@@ -26,11 +26,13 @@ check: $(VENV)/.dev ## Format, lint, types, imports
 bench: $(VENV)/.dev ## Run the benchmarks and write benchmarks/results/
 	$(BIN)/python -m benchmarks
 
-soak: $(VENV)/.dev ## Random faults from 100 seeds on one stack (SEEDS=how many)
+soak: $(VENV)/.dev ## Random faults from 100 seeds on one stack (SEEDS=how many), and kills amid faults (KILLS=of each)
+	DOORBUSTER_KILLS=$(KILLS) $(BIN)/python -m pytest tests/fault/test_director_killed_in_faults.py
 	DOORBUSTER_SEEDS=$(SEEDS) DOORBUSTER_SEED_SECONDS=10 $(BIN)/python -m pytest --timeout=0 \
 	  tests/integration/test_chaos_random.py
 
 SEEDS ?= 100
+KILLS ?= 10
 
 lock: $(VENV)/.dev ## Write the lock files again from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group build $(LOCKING) -o requirements.lock

@@ -12,7 +12,8 @@ import pytest
 
 TESTS: Final = Path(__file__).parent
 REHEARSING: Final = (
-    "fault/test_director_ended",
+    "fault/test_director_",
+    "fault/test_worker_killed",
     "smoke/",
     "integration/test_capacity_command",
     "integration/test_external_stack",

@@ -68,10 +68,10 @@ class Director:
 
 
 @contextmanager
-def rehearsing(folder: Path, *, proxy: str = "auto") -> Iterator[Director]:
-    plan = folder / "drill.yaml"
-    plan.write_text(PLAN)
-    command = (*DOORBUSTER, "rehearse", str(plan), "--runs", str(folder), "--proxy", proxy)
+def rehearsing(folder: Path, *, proxy: str = "auto", plan: str = PLAN) -> Iterator[Director]:
+    file = folder / "drill.yaml"
+    file.write_text(plan)
+    command = (*DOORBUSTER, "rehearse", str(file), "--runs", str(folder), "--proxy", proxy)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as process:
         runs = folder / "drill"
         assert eventually(lambda: any(runs.glob("*Z/journal.ndjson")), bound_s=REACH_S)
