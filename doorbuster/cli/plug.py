@@ -88,6 +88,7 @@ class Plug:
     elsewhere: Elsewhere | None = None
     _environment: dict[str, Any] = field(default_factory=dict, init=False)
     _hands: Hands | None = field(default=None, init=False)
+    _api: ToxiproxyApi | None = field(default=None, init=False)
     _looked_s: float = field(default=0.0, init=False)
     _topology: Topology | None = field(default=None, init=False)
     _proxy_looked_s: float = field(default=0.0, init=False)
@@ -129,6 +130,8 @@ class Plug:
                 self.interrupts.cleaning = True
                 self.guard.renew(WAITING_LEASE_S)
                 self.screen.say("ending the stack ...")
+                if self._api is not None:
+                    self._api.close()
 
     def _described_proxy(self, topology: Topology) -> str:
         if not topology.proxies:
@@ -168,11 +171,11 @@ class Plug:
         """Return what faults act with, the same for all of a run."""
         if self._hands is None:
             own = f"doorbuster-{self.guard.run_id}-"
-            api = ToxiproxyApi(topology.proxy_api, owner=own)
+            self._api = ToxiproxyApi(topology.proxy_api, owner=own)
             log = self.run.logs / "hooks.log"
             self._hands = Hands(
                 topology,
-                api,
+                self._api,
                 self.journal,
                 seed=self.plan.seed,
                 on_pledge=self.guard.watchdog.use_undo,
