@@ -14,7 +14,7 @@ from doorbuster.arrivals import Arrival
 from scenarios.recording import Recording
 
 ARRIVALS_PER_TURN: Final = 8
-STOP_DRAIN_S: Final = 3.0
+STOP_DRAIN_S: Final = 1.5
 DRAINED_EVERY_S: Final = 0.05
 
 

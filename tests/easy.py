@@ -8,11 +8,9 @@ from typing import Final
 
 _CHANGES: Final = (
     "traffic.max_lateness=5s",
-    "traffic.timeout=5s",
-    "traffic.patience=10s",
-    "good_within={view: 5s, reserve: 5s, pay: 8s}",
+    "good_within={view: 3s, reserve: 5s, pay: 5s}",
     "budgets=[p99(reserve) <= 5s during rush outside faults, errors <= 20%, "
-    'recovery("payments latency") <= 8s]',
+    'recovery("payments latency") <= 6s]',
 )
 
 EASY_SMOKE: Final = ("smoke", *(part for change in _CHANGES for part in ("--set", change)))

@@ -53,7 +53,9 @@ class Failures:
         try:
             body(guard)
         except KeyboardInterrupt:
-            self._journal.record("stop", "point", "by hand, twice", by_hand=True)
+            self._journal.record("stop", "point", "by hand, at once", by_hand=True)
+            # It may have come between the start of something and our taking note of it.
+            guard.sweep_stack()
         except LeftBehind:
             self.exit_code = LeftBehind.exit_code
             raise  # is in the journal already

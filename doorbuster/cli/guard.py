@@ -1,12 +1,14 @@
 """What stands over a run: the watchdog, for when the director dies, and the lock of its target."""
 
 import getpass
+import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 from chaos.watchdog_client import Watchdog
+from doorbuster import leftovers
 from doorbuster.cli.stacks import ChosenStack, ProxyName, stack_of
 from doorbuster.environment import environment
 from doorbuster.locks import Lock, locked
@@ -15,6 +17,8 @@ from doorbuster.rundir import RunDirectory, write_json
 
 WAITING_LEASE_S: Final = 120.0
 """For the stages that do not tick: bringing the stack up, the final read, the clean-up."""
+
+SWEPT_WITHIN_S: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,12 @@ class Guard:
     stack: ChosenStack
     watchdog: Watchdog
     lock: Lock | None = None
+
+    def sweep_stack(self) -> None:
+        """End and remove whatever of the run's stack is still here."""
+        leftovers.sweep_stack(self.run_id)
+        if self.stack.sweeper is not None:
+            subprocess.run((*self.stack.sweeper, self.run_id), check=True, timeout=SWEPT_WITHIN_S)
 
     def renew(self, lease_s: float) -> None:
         """Tell that the director lives; it will do so again within `lease_s`."""

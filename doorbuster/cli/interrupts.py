@@ -7,11 +7,23 @@ from types import FrameType
 
 
 class Interrupts:
-    """How often somebody asked to stop."""
+    """How often somebody asked to stop.
+
+    Attributes:
+        starting: Nothing has begun yet that would have to end in order, so once is enough.
+        cleaning: The clean-up is on, which nothing stops.
+    """
 
     def __init__(self) -> None:
         self.count = 0
+        self.starting = False
         self.cleaning = False
+
+    def start(self) -> None:
+        """Begin what one request breaks off; it may have come already."""
+        self.starting = True
+        if self.asked:
+            raise KeyboardInterrupt
 
     @property
     def asked(self) -> bool:
@@ -21,7 +33,7 @@ class Interrupts:
     def heard(self, _number: int, _frame: FrameType | None) -> None:
         """Take note; the second time drop everything but the clean-up, which nothing stops."""
         self.count += 1
-        if self.count == 2 and not self.cleaning:
+        if self.count == (1 if self.starting else 2) and not self.cleaning:
             raise KeyboardInterrupt
 
 

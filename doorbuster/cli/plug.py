@@ -119,7 +119,9 @@ class Plug:
             logs=self.run.logs,
             edge_host=self.elsewhere.host if self.elsewhere else LOOPBACK,
         )
+        self.interrupts.start()
         with self.guard.stack.bring_up(order) as topology:
+            self.interrupts.starting = False
             described = self._described_proxy(topology)
             self._environment = environment(proxy=described)
             write_json(self.run.environment, self._environment)

@@ -41,6 +41,19 @@ def test_nothing_stops_the_clean_up() -> None:
         assert interrupts.count == 6
 
 
+def test_while_the_stack_starts_the_first_one_breaks_in_and_a_second_does_not() -> None:
+    with listening() as interrupts:
+        interrupts.start()
+        assert [interrupts_us(signal.SIGINT) for _ in range(3)] == [True, False, False]
+
+
+def test_what_was_asked_before_the_start_breaks_it_off() -> None:
+    with listening() as interrupts:
+        assert not interrupts_us(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.start()
+
+
 def test_nobody_asked_at_first() -> None:
     assert not Interrupts().asked
 
