@@ -57,4 +57,5 @@ def _failure(name: str, message: object) -> str:
 
 
 def _stop(name: str) -> str:
-    return "stopped by hand" if name == "by hand" else f"stopped by its condition: {name}"
+    by_hand = name.startswith("by hand")
+    return f"stopped {name}" if by_hand else f"stopped by its condition: {name}"
