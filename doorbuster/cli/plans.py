@@ -87,8 +87,17 @@ def plans() -> None:
     table = Table("plan", "what it rehearses", "takes about", box=None, pad_edge=False)
     for name, text in ready_plans().items():
         plan = load_plan(text, source=name).plan
-        table.add_row(name, plan.description, f"{plan.length_s + plan.traffic.warmup + 30:.0f} s")
+        table.add_row(
+            name,
+            first_sentence(plan.description),
+            f"{plan.length_s + plan.traffic.warmup + 30:.0f} s",
+        )
     Console().print(table)
+
+
+def first_sentence(text: str) -> str:
+    """Return what a drill is about; the plan itself goes on with what to expect of it."""
+    return text.partition(". ")[0].removesuffix(".")
 
 
 def strategies() -> None:
