@@ -23,7 +23,7 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(180)]
 
-BOUND_S = 10.0
+BOUND_S = 30.0
 REACH_S = 60.0
 DOORBUSTER = (sys.executable, "-m", "doorbuster")
 PLAN = """\

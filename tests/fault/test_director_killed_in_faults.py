@@ -15,7 +15,7 @@ from tests.waiting import eventually
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(180)]
 
 KILLS = int(os.environ.get("DOORBUSTER_KILLS", "0"))
-SWEPT_WITHIN_S = 10.0
+SWEPT_WITHIN_S = 30.0
 FAULTS = {
     "payments latency": "{at: rush+1s, for: 20s, on: payments, latency: {delay: 300ms}}",
     "edge flap": "{at: rush+1s, for: 20s, on: edge, flap: {down: 500ms, up: 1s}}",

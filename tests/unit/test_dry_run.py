@@ -13,8 +13,8 @@ def lines_of(*, redis: bool = True, on: str, **kind: object) -> list[list[str]]:
 
 
 def test_a_flap_is_down_and_up_in_turns() -> None:
-    down = ['POST /proxies/doorbuster-RUN-edge {"enabled": false}']
-    up = ['POST /proxies/doorbuster-RUN-edge {"enabled": true}']
+    down = ['PATCH /proxies/doorbuster-RUN-edge {"enabled": false}']
+    up = ['PATCH /proxies/doorbuster-RUN-edge {"enabled": true}']
     assert lines_of(on="edge", flap={"down": "1s", "up": "1500ms"}) == [down, up, down, up, up]
 
 
