@@ -18,7 +18,7 @@ REHEARSING: Final = (
     "integration/test_capacity_command",
     "integration/test_external_stack",
 )
-REAL: Final = ("containers/", "fault/", "integration/", "smoke/")
+REAL: Final = ("conformance/", "containers/", "fault/", "integration/", "smoke/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

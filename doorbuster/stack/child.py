@@ -39,8 +39,11 @@ def drop_to(uid: int, gid: int) -> None:
 
 
 def restore_signals() -> None:
-    """Undo what Python ignores and what the director may have blocked: both survive an exec."""
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+    """Undo what Python ignores, and what was ignored or blocked before: all of it survives an exec.
+
+    A shell ignores SIGINT and SIGQUIT in what it starts in the background.
+    """
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 

@@ -20,8 +20,8 @@ import signal, sys, time
 from pathlib import Path
 from doorbuster.director import directing
 from doorbuster.rundir import RunDirectory
-if sys.argv[2] == "deaf":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+hears = sys.argv[2] == "hears"
+signal.signal(signal.SIGINT, signal.default_int_handler if hears else signal.SIG_IGN)
 with directing(RunDirectory(Path(sys.argv[1]))):
     print("directing", flush=True)
     try:

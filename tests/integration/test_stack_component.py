@@ -215,9 +215,11 @@ def test_children_do_not_inherit_ignored_signals(place: Place) -> None:
     command = ("grep", "-E", "Sig(Ign|Blk)", "/proc/self/status")
     program = Program("part", command, place.folder, place.logs / "part.log")
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     try:
         assert spawn(program, run_id=place.run_id).wait(BOUND_S) == 0
     finally:
+        signal.signal(signal.SIGQUIT, before)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
     masks = (place.logs / "part.log").read_text().split()[1::2]
     assert len(masks) == 2
