@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from doorbuster.cli.main import run as doorbuster
+from doorbuster.locks import locked
 from tests.other_shops import ADAPTERS, OtherShop, other_shop, respond_forms
 
 pytestmark = pytest.mark.integration
@@ -133,3 +134,15 @@ def test_what_runs_elsewhere_cannot_be_brought_up(tmp_path, capfd):
     with other_shop(respond_forms) as shop:
         assert doorbuster(["up", written(tmp_path, shop)]) == 2
         assert f"its shop runs elsewhere, at {shop.url}" in capfd.readouterr().err
+
+
+def test_a_target_that_somebody_drills_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with other_shop(respond_forms) as shop:
+        target = shop.url.removeprefix("http://")
+        plan = written(tmp_path, shop)
+        with locked(target, owner="run-1 of Ana", reason="her drill", lease_s=60):
+            assert doorbuster(["rehearse", plan, "--runs", str(tmp_path)]) == 2
+        assert not shop.seen
+    assert f"{target} is being drilled by run-1 of Ana (her drill)" in capsys.readouterr().err
