@@ -4,9 +4,10 @@ Nothing is decided here. A last line that a kill cut short is left out and count
 line is a failure of the harness and names file and line; no file is no rows.
 """
 
+import secrets
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -102,22 +103,18 @@ def read_run(directory: RunDirectory) -> Iterator[Run]:
         raise DoorbusterError(
             f"{directory.plan}: no plan that this version reads: {error}"
         ) from error
-    with tempfile.TemporaryDirectory(prefix="doorbuster-read-") as scratch:
-        connection = _connect(Path(scratch))
-        try:
-            cut_lines = load(connection, directory, Path(scratch))
-            derive(connection, plan)
-            yield Run(
-                connection=connection,
-                run_id=directory.run_id,
-                plan=plan,
-                plan_facts=plan_facts,
-                environment=read_object(directory.environment),
-                journal=tuple(read_records(directory.journal, JournalEvent)),
-                cut_lines=cut_lines,
-            )
-        finally:
-            connection.close()
+    with closing(_connect()) as connection:
+        cut_lines = load(connection, directory)
+        derive(connection, plan)
+        yield Run(
+            connection=connection,
+            run_id=directory.run_id,
+            plan=plan,
+            plan_facts=plan_facts,
+            environment=read_object(directory.environment),
+            journal=tuple(read_records(directory.journal, JournalEvent)),
+            cut_lines=cut_lines,
+        )
 
 
 @contextmanager
@@ -143,12 +140,16 @@ def _write_lines(path: Path, rows: Sequence[msgspec.Struct]) -> None:
     path.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
 
 
-def _connect(scratch: Path) -> duckdb.DuckDBPyConnection:
-    """Open a database in memory that goes on in `scratch` when there is more than fits."""
+def _connect() -> duckdb.DuckDBPyConnection:
+    """Open a database in memory that goes on on disk when there is more than fits.
+
+    The folder for that is made when it is needed, and removed on closing.
+    """
+    spill = Path(tempfile.gettempdir()) / f"doorbuster-read-{secrets.token_hex(8)}"
     return duckdb.connect(
         ":memory:",
         config={
-            "temp_directory": str(scratch / "spill"),
+            "temp_directory": str(spill),
             "memory_limit": "1500MB",
             "autoinstall_known_extensions": "false",
             "preserve_insertion_order": "false",

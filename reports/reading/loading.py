@@ -1,9 +1,12 @@
 """From files to tables: explicit columns, cut last lines left out, bad lines named.
 
-Nothing in the run directory is changed: a file whose last line is cut is copied without it.
+Nothing in the run directory is changed: a file whose last line is cut is copied without it, into a
+file without a name, which is gone with the process even if that is killed.
 """
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,10 +59,15 @@ def read_object(path: Path) -> dict[str, Any]:
         raise DoorbusterError(f"{path}: {error}") from error
 
 
-def load(
-    connection: duckdb.DuckDBPyConnection, directory: RunDirectory, scratch: Path
-) -> dict[str, int]:
+def load(connection: duckdb.DuckDBPyConnection, directory: RunDirectory) -> dict[str, int]:
     """Fill all tables; return the files that ended in an unfinished line, with their number."""
+    with ExitStack() as scratch:
+        return _load(connection, directory, scratch)
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection, directory: RunDirectory, scratch: ExitStack
+) -> dict[str, int]:
     cut = {directory.journal.name: 1} if is_cut(directory.journal) else {}
     for table, (pattern, record) in TABLES.items():
         connection.execute(f"CREATE TABLE {table} ({table_columns(record)})")
@@ -67,9 +75,7 @@ def load(
         if originals:
             _fill(connection, table, _whole(originals, scratch, cut))
     logs = _whole(sorted(directory.latency.glob("*.hlog")), scratch, cut)
-    intervals = scratch / "latency.csv"
-    with intervals.open("w") as file:
-        file.writelines(interval_rows(logs))
+    intervals = _nameless((row.encode() for row in interval_rows(logs)), scratch)
     connection.execute(_LATENCY, [str(intervals)])
     return cut
 
@@ -83,7 +89,15 @@ def is_cut(path: Path) -> bool:
         return file.read(1) != b"\n"
 
 
-def _whole(originals: list[Path], scratch: Path, cut: dict[str, int]) -> dict[Path, Path]:
+def _nameless(lines: Iterable[bytes], held: ExitStack) -> Path:
+    """Return where `lines` can be read as a file while `held` is open."""
+    file = held.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # `held` closes it
+    file.writelines(lines)
+    file.flush()
+    return Path(f"/dev/fd/{file.fileno()}")
+
+
+def _whole(originals: list[Path], scratch: ExitStack, cut: dict[str, int]) -> dict[Path, Path]:
     """Return a file of whole lines for each original: itself, or a copy without the cut line."""
     files: dict[Path, Path] = {}
     for original in originals:
@@ -92,9 +106,7 @@ def _whole(originals: list[Path], scratch: Path, cut: dict[str, int]) -> dict[Pa
             continue
         lines = read_lines(original)
         cut[f"{original.parent.name}/{original.name}"] = lines.cut
-        copy = scratch / f"{original.parent.name}-{original.name}"
-        copy.write_bytes(b"".join(line + b"\n" for line in lines.complete))
-        files[copy] = original
+        files[_nameless((line + b"\n" for line in lines.complete), scratch)] = original
     return files
 
 

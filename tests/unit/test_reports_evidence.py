@@ -1,5 +1,6 @@
 """Reading a run directory: cut lines, bad lines, missing files, explicit types."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,18 @@ def test_the_books_are_evidence_only_when_they_were_read_to_the_end(
 ) -> None:
     with run_of(PLAN, [clock(), *events]) as run:
         assert (run.ledger_was_read, run.provider_was_read) == (read, read)
+
+
+def test_a_reader_that_is_killed_leaves_nothing(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it unpacks has no name that could stay behind, copies of cut files among them."""
+    unpacked = tmp_path / "unpacked"
+    unpacked.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(unpacked))
+    with next(run.latency.glob("*.hlog")).open("a") as log:
+        log.write("Tag=reserve.intended,3")
+    with read_run(run) as read:
+        assert read.cut_lines
+        assert read.row("SELECT count(*) AS n FROM latency")["n"]
+        assert not list(unpacked.iterdir())
