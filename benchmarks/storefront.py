@@ -2,12 +2,13 @@
 
     .venv/bin/python -m benchmarks.storefront [STRATEGY]...
 
-For each correct strategy, or those that are named, on one SKU and on fifty, with and without the synchronous standby: buyers
-on kept connections check out one after the other, straight at one replica whose database
-connections cross the proxy. The ceiling is pgbench on the same Postgres in the same run: the same
-conditional update and nothing else, each in a transaction of its own, without the proxy. Client,
-shop and databases share the machine's cores, so the ratio says more than the figure; the processor
-time of each of them for one checkout says where the rest of the ceiling goes.
+For each correct strategy, or those that are named, on one SKU and on fifty, with and without the
+synchronous standby: buyers on kept connections check out one after the other, straight at one
+replica whose database connections cross the proxy. The ceiling is pgbench on the same Postgres in
+the same run: the same conditional update and nothing else, each in a transaction of its own,
+without the proxy. Client, shop and databases share the machine's cores, so the ratio says more than
+the figure; the processor time of each of them for one checkout says where the rest of the ceiling
+goes.
 The results of all go to `benchmarks/results/storefront.json`.
 """
 
