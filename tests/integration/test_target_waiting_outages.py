@@ -7,8 +7,14 @@ import pytest
 
 from tests.integration.redis_server import RedisServer, redis_server
 from tests.integration.shop_database import postgres, shop_dsn
-from tests.integration.test_target_waiting_room import admitted, bought, refused
-from tests.integration.waiting_line import joined, polled, shop_with_room
+from tests.integration.waiting_line import (
+    admitted,
+    bought,
+    joined,
+    polled,
+    refused,
+    shop_with_room,
+)
 
 __all__ = ["postgres", "redis_server", "shop_dsn"]
 pytestmark = pytest.mark.integration

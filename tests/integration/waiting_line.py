@@ -1,6 +1,12 @@
 """Shoppers in the line of a shop under test."""
 
-from contextlib import AbstractAsyncContextManager
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +36,21 @@ def shop_with_room(
     )
 
 
+@asynccontextmanager
+async def shops_with_room(
+    dsn: str, folder: Path, server: RedisServer, replicas: int, **other: Any
+) -> AsyncIterator[list[Rehearsed]]:
+    """Open replicas of one shop, with one line before them all."""
+    async with AsyncExitStack() as held:
+        runs = []
+        for n in range(replicas):
+            own = folder / f"replica-{n}"
+            own.mkdir()
+            opened = shop_with_room(dsn, own, server, **other)
+            runs.append(await held.enter_async_context(opened))
+        yield runs
+
+
 async def joined(run: Rehearsed, customer: str, **wish: str) -> httpx.Response:
     body = {"customer": customer, **wish}
     return await run.client.post("/v1/queue/sale/tickets", json=body)
@@ -37,3 +58,75 @@ async def joined(run: Rehearsed, customer: str, **wish: str) -> httpx.Response:
 
 async def polled(run: Rehearsed, ticket: str) -> httpx.Response:
     return await run.client.get(f"/v1/queue/tickets/{ticket}")
+
+
+async def admitted(run: Rehearsed, customer: str, **wish: str) -> dict[str, Any]:
+    """Join and ask until it is this customer's turn."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await joined(run, customer, **wish)
+            if answer.status_code == 200:
+                return dict(answer.json())
+            assert answer.status_code == 202, answer.text
+            await asyncio.sleep(0.02)
+
+
+async def bought(
+    run: Rehearsed, key: str, token: str | None, *, customer: str = "", sku: str = "HOT"
+) -> httpx.Response:
+    headers = {"Idempotency-Key": key} | ({"Admission-Token": token} if token else {})
+    body = {
+        "client_ref": key,
+        "customer": customer or f"customer-{key}",
+        "campaign_id": "sale",
+        "lines": [{"sku": sku, "qty": 1}],
+    }
+    return await run.client.post("/v1/checkouts", json=body, headers=headers)
+
+
+def refused(answer: httpx.Response) -> tuple[int, str, str | None]:
+    body = answer.json()
+    return answer.status_code, body["code"], body.get("reason")
+
+
+@dataclass(frozen=True)
+class Served:
+    """What became of one who stood in line: when they came, were let in, and tried to buy.
+
+    Attributes:
+        joined_us: By the clock of Redis; the last time, of who was not heard of and came again.
+        admitted_s: By our own clock; None for who was sent away before.
+    """
+
+    customer: str
+    joined_us: int
+    admitted_s: float | None
+    answer: httpx.Response
+
+
+async def served_in_turn(runs: Sequence[Rehearsed], customer: str, place: httpx.Response) -> Served:
+    """Ask one replica after the other until it is this customer's turn; buy, or be sent away."""
+    room, joined_us = runs[0].shop.room, 0
+    assert room is not None
+    for run in cycle(runs):
+        if place.status_code == 410:
+            place = await joined(run, customer, sku="HOT")
+        if place.status_code == 409:
+            return Served(customer, joined_us, None, place)
+        told = place.json()
+        if place.is_success:
+            ticket_id = told["ticket_id"]
+            ticket = room.ticket_in(ticket_id)
+            assert ticket is not None
+            joined_us = ticket.joined_us
+        if place.status_code == 200:
+            admitted_s = time.monotonic()
+            answer = await bought(run, customer, told["admission_token"], customer=customer)
+            return Served(customer, joined_us, admitted_s, answer)
+        await asyncio.sleep(_until(told["poll_after"]))
+        place = await polled(run, ticket_id)
+    raise AssertionError("replicas never run out")
+
+
+def _until(at: str) -> float:
+    return max(0.0, (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds())
