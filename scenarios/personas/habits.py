@@ -19,6 +19,8 @@ NOT_STARTED_TRIES: Final = 10
 SHED_TRIES: Final = 3
 LONGEST_IN_LINE: Final = 30
 """How often one asks where one stands, before one goes home."""
+PLACES_AT_MOST: Final = 3
+"""How often one takes a place in the line, if the shop loses those before."""
 
 
 def lognormal_s(choices: Random, *, median_s: float, sigma: float) -> float:
@@ -78,17 +80,25 @@ def reserve_in_turn(session: Session) -> Result:
 
 
 def stand_in_line(session: Session, *, again_s: tuple[float, float] = (0.5, 1.0)) -> Result | None:
-    """Wait until one may check out, not for ever; None where nobody has to."""
+    """Wait until one may check out, not for ever; None where nobody has to.
+
+    Whose place is lost stands in line again, as the last one.
+    """
     if not session.offers("queue"):
         return None
     place = session.queue()
-    if place.outcome != "ok":
-        return place
+    places, turn = 1, place
     for _ in range(LONGEST_IN_LINE):
+        if place.outcome != "ok":
+            return place
         turn = session.turn()
-        if turn.reason != "waiting" or session.sale_is_over:
+        if session.sale_is_over or turn.reason not in ("waiting", "lost_place"):
+            break
+        if turn.reason == "lost_place" and places == PLACES_AT_MOST:
             break
         session.think(session.asked_s(turn) + session.choices.uniform(*again_s))
+        if turn.reason == "lost_place":
+            places, place = places + 1, session.queue()
     return turn
 
 

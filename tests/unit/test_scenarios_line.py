@@ -17,10 +17,13 @@ OPENS_S = 100.0
 
 
 class ShopWithLine:
-    """Admits whoever has asked `asks` times after T0; sells to the admitted only."""
+    """Admits whoever has asked `asks` times after T0; sells to the admitted only.
 
-    def __init__(self, clock, *, asks=3, refusal=None):
-        self.clock, self.asks, self.refusal = clock, asks, refusal
+    Of those who are asked about at their turn it has lost the first `losses` places.
+    """
+
+    def __init__(self, clock, *, asks=3, refusal=None, losses=0):
+        self.clock, self.asks, self.refusal, self.losses = clock, asks, refusal, losses
         self.joined_s = None
 
     def __call__(self, method, path, body):
@@ -38,6 +41,9 @@ class ShopWithLine:
         if self.clock.at_s < OPENS_S or self.asks > 1:
             self.asks -= self.clock.at_s >= OPENS_S
             return 202, {"status": "waiting"}
+        if self.losses:
+            self.losses -= 1
+            return 410, {"code": "position_expired"}
         return self.refusal or (200, {"admission_token": "token"})
 
 
@@ -75,12 +81,26 @@ def test_who_comes_before_the_opening_is_in_the_draw():
     [
         ((409, {"code": "sold_out"}), "sold_out"),
         ((410, {"code": "campaign_ended"}), "ended"),
-        ((410, {"code": "position_expired"}), "lost_place"),
     ],
 )
 def test_who_is_refused_in_the_line_goes_home(refusal, reason):
     _shop, results = visit("patient", OPENS_S + 5, asks=1, refusal=refusal)
     assert results[-1] == ("turn", "fail", reason)
+
+
+@pytest.mark.parametrize("persona", ["patient", "refresher", "sniper", "abandoner"])
+def test_whose_place_is_lost_joins_again(persona):
+    _shop, results = visit(persona, OPENS_S + 5, asks=2, losses=2)
+    in_line = [(op, reason) for op, _outcome, reason in results if op in ("queue", "turn")]
+    lost = [("turn", "lost_place"), ("queue", None)]
+    assert in_line == [("queue", None), ("turn", "waiting"), *lost, *lost, ("turn", None)]
+    assert ("reserve", "ok", None) in results
+
+
+def test_whose_place_is_lost_again_and_again_goes_home():
+    _shop, results = visit("patient", OPENS_S + 5, asks=1, losses=99)
+    assert [op for op, *_ in results].count("queue") == 3
+    assert results[-1] == ("turn", "fail", "lost_place")
 
 
 def test_nobody_stands_in_a_line_for_ever():
