@@ -5,15 +5,15 @@ same each time; so it is kept in the user's cache folder (`XDG_CACHE_HOME`), whe
 """
 
 import importlib.metadata
-import os
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
 from typing import Final
 
 import vl_convert
 from platformdirs import user_cache_path
+
+from doorbuster.rundir import write_whole
 
 _EXPORTED: Final = "window.vegaEmbed = vegaEmbed;"
 
@@ -29,7 +29,8 @@ def drawing_javascript() -> str:
     bundled = vl_convert.javascript_bundle(_EXPORTED)
     javascript = bundled.replace("</script", "<\\/script").replace("<!--", "<\\!--")
     with suppress(OSError):  # no place to keep it: the next report takes longer, that is all
-        _keep(javascript, kept)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, f"{_digest(javascript)}\n{javascript}")
     return javascript
 
 
@@ -40,14 +41,3 @@ def _name() -> str:
 
 def _digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
-
-
-def _keep(javascript: str, kept: Path) -> None:
-    """Write it beside its place and move it there, so that nobody reads half of it."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = kept.with_suffix(f".{os.getpid()}")
-    try:
-        unfinished.write_text(f"{_digest(javascript)}\n{javascript}", encoding="utf-8")
-        unfinished.replace(kept)
-    finally:
-        unfinished.unlink(missing_ok=True)
