@@ -19,10 +19,8 @@ COMMAND = (sys.executable, "-m", "doorbuster", "rehearse", *EASY_SMOKE, "--set",
 
 
 def test_the_smoke_plan_passes_and_leaves_nothing(images: Images, tmp_path: Path) -> None:
-    """With a line before the checkout, which wants the most parts."""
-    line = "storefront.waiting_room={rate: 50/s, active: 100}"
     rehearsal = subprocess.run(
-        (*COMMAND, "--set", line, "--runs", str(tmp_path)),
+        (*COMMAND, "--runs", str(tmp_path)),
         cwd=CHECKOUT,
         env=dict(os.environ),
         stdout=subprocess.PIPE,
@@ -35,8 +33,6 @@ def test_the_smoke_plan_passes_and_leaves_nothing(images: Images, tmp_path: Path
     run = (tmp_path / "smoke" / "latest").resolve()
     assert json.loads((run / "plan.json").read_text())["plan"]["stack"] == "containers"
     assert (run / "report.html").stat().st_size > 0
-    figures = json.loads((run / "summary.json").read_text())["figures"]
-    assert sum(figure["counts"]["ok"] for figure in figures if figure["op"] == "turn") > 0
     assert "in a container" in json.loads((run / "environment.json").read_text())["proxy"]
     assert "started streaming WAL" in (run / "logs" / "postgres-b.log").read_text()
     assert names_with(f"smoke-{run.name}".lower()) == []
