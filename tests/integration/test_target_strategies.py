@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,13 @@ import pytest
 from target_app.reservations import Line, SoldOutError
 from target_app.strategies import STRATEGIES
 from tests.integration.redis_server import RedisServer, redis_server
-from tests.integration.running_shop import OPS, Rehearsed, running_shop
+from tests.integration.running_shop import OPS, Rehearsed, replicas_of, running_shop
 from tests.integration.shop_database import WAITING, postgres, shop_dsn
 
 __all__ = ["postgres", "redis_server", "shop_dsn"]
 pytestmark = pytest.mark.integration
 
 CORRECT = [name for name, (description, _acts) in STRATEGIES.items() if description.correct]
-
-
-@asynccontextmanager
-async def replicas(
-    dsn: str, folder: Path, number: int, **settings: Any
-) -> AsyncIterator[list[Rehearsed]]:
-    async with AsyncExitStack() as held:
-        shops = []
-        for n in range(number):
-            own = folder / f"replica-{n}"
-            own.mkdir()
-            shops.append(await held.enter_async_context(running_shop(dsn, own, **settings)))
-        yield shops
 
 
 async def stocktake(run: Rehearsed) -> dict[str, dict[str, Any]]:
@@ -47,7 +35,8 @@ def test_two_hundred_buyers_of_fifty_units_get_fifty(
 ) -> None:
     async def scenario() -> None:
         settings = {"reservation": strategy, "redis_url": redis_server.url}
-        async with replicas(shop_dsn, tmp_path, number, **settings) as shops:
+        opened = partial(running_shop, **settings)
+        async with replicas_of(opened, shop_dsn, tmp_path, number=number) as shops:
             await shops[0].sale(stock=50)
             answers = await asyncio.gather(
                 *(shops[n % number].check_out(f"k{n}") for n in range(200))

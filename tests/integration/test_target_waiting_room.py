@@ -11,17 +11,18 @@ from redis import Redis as RedisClient
 from target_app.sealing import sealed
 from target_app.signatures import sign
 from tests.integration.redis_server import RedisServer, redis_server
+from tests.integration.running_shop import replicas_of
 from tests.integration.shop_database import postgres, shop_dsn
 from tests.integration.test_target_metrics import scraped, value
 from tests.integration.waiting_line import (
     admitted,
     bought,
     joined,
+    one_inside_two_in_line,
     polled,
     refused,
     served_in_turn,
     shop_with_room,
-    shops_with_room,
 )
 
 __all__ = ["postgres", "redis_server", "shop_dsn"]
@@ -178,7 +179,8 @@ def test_two_hundred_in_line_for_fifty_units_get_fifty_first_come_first_served(
     room = {"active": INSIDE, "rate": 500}
 
     async def scenario() -> None:
-        async with shops_with_room(shop_dsn, tmp_path, redis_server, replicas, **room) as runs:
+        opened = partial(shop_with_room, server=redis_server, **room)
+        async with replicas_of(opened, shop_dsn, tmp_path, number=replicas) as runs:
             await runs[0].sale(stock=50)
             crowd = [f"c{n}" for n in range(200)]
             joining = (joined(runs[n % replicas], c, sku="HOT") for n, c in enumerate(crowd))
@@ -203,10 +205,7 @@ def test_who_is_not_heard_of_and_who_does_not_buy_lose_their_places(
 ) -> None:
     async def scenario() -> None:
         async with shop_with_room(shop_dsn, tmp_path, redis_server, active=1) as run:
-            await run.sale()
-            ada = await admitted(run, "ada")
-            bob, eve = (await joined(run, "bob")).json(), (await joined(run, "eve")).json()
-            assert [ticket["position"] for ticket in (bob, eve)] == [1, 2]
+            ada, bob, eve = await one_inside_two_in_line(run)
             with redis_server.client() as client:
                 age(client, "due", -60)
                 early = await polled(run, eve["ticket_id"])

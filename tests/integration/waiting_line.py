@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle
@@ -36,21 +36,6 @@ def shop_with_room(
     )
 
 
-@asynccontextmanager
-async def shops_with_room(
-    dsn: str, folder: Path, server: RedisServer, replicas: int, **other: Any
-) -> AsyncIterator[list[Rehearsed]]:
-    """Open replicas of one shop, with one line before them all."""
-    async with AsyncExitStack() as held:
-        runs = []
-        for n in range(replicas):
-            own = folder / f"replica-{n}"
-            own.mkdir()
-            opened = shop_with_room(dsn, own, server, **other)
-            runs.append(await held.enter_async_context(opened))
-        yield runs
-
-
 async def joined(run: Rehearsed, customer: str, **wish: str) -> httpx.Response:
     body = {"customer": customer, **wish}
     return await run.client.post("/v1/queue/sale/tickets", json=body)
@@ -69,6 +54,15 @@ async def admitted(run: Rehearsed, customer: str, **wish: str) -> dict[str, Any]
                 return dict(answer.json())
             assert answer.status_code == 202, answer.text
             await asyncio.sleep(0.02)
+
+
+async def one_inside_two_in_line(run: Rehearsed) -> tuple[dict[str, Any], ...]:
+    """Open a sale whose room admits one, and return the tickets of ada, who is in, bob and eve."""
+    await run.sale()
+    ada = await admitted(run, "ada")
+    bob, eve = (await joined(run, "bob")).json(), (await joined(run, "eve")).json()
+    assert [ticket["position"] for ticket in (bob, eve)] == [1, 2]
+    return ada, bob, eve
 
 
 async def bought(
