@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -37,10 +37,13 @@ class KnownShop:
     carries_reference: bool
 
 
-def known_shop(name: str | None, *, line: bool = False) -> KnownShop:
+def known_shop(
+    name: str | None, *, line: bool = False, columns: Sequence[str] | None = None
+) -> KnownShop:
     """Read the shop that `name` means: a path, `PATH.py:CLASS`, or None for the reference one.
 
-    With `line` that one has a waiting room; of another shop its adapter says so.
+    With `line` that one has a waiting room; of another shop its adapter says so. With `columns` an
+    adapter may fill in only these of the users' columns.
 
     Raises:
         PlanError: What is wrong with it, and where.
@@ -50,7 +53,7 @@ def known_shop(name: str | None, *, line: bool = False) -> KnownShop:
     if name is None and line:
         adapter = adapter_with_line()
     else:
-        adapter = load_adapter(None if name is None else Path(name))
+        adapter = load_adapter(None if name is None else Path(name), columns=columns)
 
     def open_(host: str, run_id: str) -> Shop:
         return speak(adapter, host=host, run_id=run_id)

@@ -23,7 +23,13 @@ from doorbuster.cli.plans import (
 from doorbuster.cli.plug import Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
-from doorbuster.cli.traffic import BindOption, ExpectOption, elsewhere, require_reachable
+from doorbuster.cli.traffic import (
+    BindOption,
+    ExpectOption,
+    elsewhere,
+    require_reachable,
+    require_sendable,
+)
 from doorbuster.faults import Fault, Hooks, NetworkKind, Respond
 from doorbuster.journal import Journal
 from doorbuster.plan import Plan
@@ -54,6 +60,7 @@ def rehearse(
     place = elsewhere(expect_workers, bind, workers)
     loaded = find_plan(plan, changes=changes or (), seed=seed, workers=workers or expect_workers)
     require_reachable(place, loaded.plan)
+    require_sendable(place, loaded.plan)
     if dry_run:
         print_timeline(loaded.plan)
         return 0
