@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
 from gevent import socket
@@ -20,6 +19,7 @@ from doorbuster.rundir import RunDirectory
 from scenarios.attempts import Surroundings, Watcher, Wire
 from scenarios.client import Client
 from scenarios.deadlines import Deadlines
+from scenarios.detour import lead_to
 from scenarios.endpoint import Hosts
 from scenarios.manners import POLITE
 from scenarios.open_loop import OpenLoop, RunClock
@@ -153,12 +153,11 @@ class Traffic:
         """Return what one arrival does where a Locust file says it."""
         from scenarios.plain_locust import LocustUsers  # noqa: PLC0415 - as in `_users_of_file`
 
-        order = self._order
-        behind_proxy = order.via is not None and self._plan.faults
-        scheme = urlsplit(order.base_url).scheme
-        host = f"{scheme}://{order.via}" if behind_proxy else order.base_url
-        users, seed = self._locust_users, self._plan.seed
-        return LocustUsers(users, host=host, around=around, seed=seed).visit
+        order, seed = self._order, self._plan.seed
+        if order.via is not None:
+            lead_to(order.via, base_url=order.base_url)
+        users = LocustUsers(self._locust_users, host=order.base_url, around=around, seed=seed)
+        return users.visit
 
 
 def _users_of_file(locustfile: str | None) -> list[Any]:

@@ -17,16 +17,23 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def _origin(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in _DEFAULT_PORTS or not url.hostname or url.path.strip("/") or url.query:
+    url = urlsplit(_url(text))
+    if url.path.strip("/") or url.query:
         raise ValueError("expected http://HOST, https://HOST or with :PORT, and no path")
     return text.rstrip("/")
 
 
 def _url(text: str) -> str:
+    """Insist on a URL that leads somewhere."""
     url = urlsplit(text)
     if url.scheme not in _DEFAULT_PORTS or not url.hostname:
-        raise ValueError("expected a URL such as https://shop.example/ledger")
+        raise ValueError("expected http://HOST or https://HOST, with :PORT where it is another")
+    try:
+        port = url.port
+    except ValueError as error:
+        raise ValueError(f"{error}; expected a number") from None
+    if port == 0:
+        raise ValueError("port 0: expected the port that it listens on")
     return text
 
 

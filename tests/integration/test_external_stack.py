@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from doorbuster.cli.main import run as doorbuster
+from doorbuster.journal import JournalEvent
 from doorbuster.locks import locked
+from doorbuster.rundir import read_records
 from tests.other_shops import ADAPTERS, OtherShop, other_shop, respond_forms
 
 pytestmark = pytest.mark.integration
@@ -85,10 +87,19 @@ def test_with_operations_only_the_books_are_out_of_reach(tmp_path):
     assert shop.marks == {json.loads((run / "plan.json").read_text())["run_id"]}
 
 
+def events(run: Path) -> list[JournalEvent]:
+    return list(read_records(run / "journal.ndjson", JournalEvent))
+
+
 def test_with_its_ledger_orders_are_compared_and_its_door_can_be_slowed(tmp_path):
-    """Level 3, and a proxy of ours before its door: a slow edge, seen and gone again."""
+    """Level 3, a proxy of ours before its door, and commands: a slow edge, seen and gone again."""
     more = '  ledger: {{url: "{url}/ledger"}}'
-    faults = "faults:\n  - {at: rush+1s, for: 1s, on: edge, latency: {delay: 300ms}}"
+    shut = tmp_path / "shut"
+    hooks = f"{{begin: [touch, {shut}], end: [rm, {shut}], verify: [test, -e, {shut}]}}"
+    faults = (
+        "faults:\n  - {at: rush+1s, for: 1s, on: edge, latency: {delay: 300ms}}\n"
+        f"  - {{at: rush+2500ms, for: 500ms, on: till, hooks: {hooks}}}"
+    )
     with other_shop(respond_forms, stock=40) as shop:
         plan = written(tmp_path, shop, more=more.format(url=shop.url), faults=faults)
         code, verdicts, run = rehearsed(plan, tmp_path / "runs")
@@ -99,9 +110,11 @@ def test_with_its_ledger_orders_are_compared_and_its_door_can_be_slowed(tmp_path
     assert set(verdicts["not_possible"]) >= NEEDS_THE_PROVIDER
     assert not set(verdicts["not_possible"]) & set(rulings)
     summary = json.loads((run / "summary.json").read_text())
-    (fault,) = summary["recovery"]
-    assert fault["name"] == "edge latency"
-    assert fault["lifted_s"] is not None
+    assert [fault["name"] for fault in summary["recovery"]] == ["edge latency", "till hooks"]
+    assert all(fault["lifted_s"] is not None for fault in summary["recovery"])
+    assert (run / "logs" / "hooks.log").read_text().count("$ test -e") == 2
+    assert not shut.exists()
+    assert "faults" in next(e for e in events(run) if e.name == "shop").detail["offers"]
 
 
 @pytest.mark.parametrize(

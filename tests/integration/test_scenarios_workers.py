@@ -337,7 +337,7 @@ def test_files_of_the_plan_are_handed_to_workers_that_have_none(
     before = ("env", f"TMPDIR={worker_folder}", *ONCE_GONE, str(files / "users.csv"))
     with (
         joining(elsewhere, before=before) as worker,
-        elsewhere.generating(shop.url, tick=forget) as running,
+        elsewhere.generating(shop.url, tick=forget, ready_within_s=60.0) as running,
     ):
         (place,) = worker_folder.iterdir()
         assert sorted(path.name for path in place.iterdir()) == ["run", "worker.log"]

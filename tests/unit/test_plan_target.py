@@ -44,6 +44,8 @@ def test_a_target_is_read_and_its_files_are_beside_the_plan():
         ("stack: external\n", "", "`target` is for `stack: external`"),
         ("base_url: https://shop.example", "base_url: https://shop.example/x", "and no path"),
         ("base_url: https://shop.example", "base_url: ftp://shop.example", "expected http://HOST"),
+        ("base_url: https://shop.example", "base_url: http://shop.example:PORT", "as 'PORT'; exp"),
+        ("base_url: https://shop.example", "base_url: http://shop.example:0", "that it listens on"),
         ("https://shop.example", "https://www.example", "'www.example' is not in `allow_hosts`"),
         ("[shop.example, books.example]", "[shop.example]", "'books.example' is not in"),
         ("  marker: {path: /healthz, header: X-Environment, matches: ^staging$}\n", "", "`marker`"),
