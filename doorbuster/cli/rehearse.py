@@ -1,12 +1,14 @@
 """`doorbuster rehearse`: one run of a plan, from the first process to the report."""
 
 import shlex
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from chaos.calls import calls_for, proxy_names
 from chaos.respond import behaviour_of, respond_call
+from doorbuster.appointment import require_time
 from doorbuster.cli.acting import act
 from doorbuster.cli.guard import Guard
 from doorbuster.cli.interrupts import listening
@@ -64,12 +66,15 @@ def rehearse(
     if dry_run:
         print_timeline(loaded.plan)
         return 0
+    wait_s = require_time(loaded.plan, now=datetime.now(UTC))
     with listening() as interrupts:
         run = new_run(runs, loaded.plan.name)
         store_plan(run, loaded)
         screen = Screen(loaded.plan, Watch(loaded.plan, run))
         screen.say(f"{loaded.plan.name}: {summary_of(loaded.plan)}")
         screen.say(f"run directory: {run.path}")
+        if wait_s:
+            screen.say(f"arrivals begin in {wait_s:.0f} s; opens at {loaded.plan.sale.opens_at}")
         with Journal(run.journal) as journal:
 
             def play(guard: Guard) -> None:

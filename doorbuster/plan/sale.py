@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from doorbuster.anchors import Anchor
 from doorbuster.faults import Frozen
+from doorbuster.opening import OpensAt
 from doorbuster.quantities import Money, Share
 
 SkuPattern = Annotated[str, Field(max_length=64, pattern=r"^([A-Za-z0-9._-]|\{n\})+$")]
@@ -57,9 +58,16 @@ class Item(Frozen):
 
 
 class Sale(Frozen):
-    """When the shop sells, and what."""
+    """When the shop sells, and what.
 
-    opens_at: Anchor
+    Args:
+        opens_at: T0: an anchor, or for a shop that opens by its own clock a time of day with its
+            zone; that is where the baseline ends, or an anchor, written `rush at 20:00+01:00`.
+        closes_at: The end, if it has one.
+        items: Demand sums to 100 %.
+    """
+
+    opens_at: OpensAt
     closes_at: Anchor | None = None
     items: Annotated[tuple[Item, ...], Field(min_length=1)]
 
