@@ -38,6 +38,7 @@ from doorbuster.plan import Plan
 from doorbuster.plan.stored import store_plan
 from doorbuster.run import Rehearsal
 from doorbuster.rundir import new_run
+from doorbuster.target_office import secrets_of
 from doorbuster.timeline import Event, timeline
 from doorbuster.watch import Watch
 from reports import review
@@ -66,6 +67,8 @@ def rehearse(
     if dry_run:
         print_timeline(loaded.plan)
         return 0
+    if loaded.plan.target is not None:
+        secrets_of(loaded.plan.target)  # now, and not when the run is over
     wait_s = require_time(loaded.plan, now=datetime.now(UTC))
     with listening() as interrupts:
         run = new_run(runs, loaded.plan.name)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ budgets:
   - p99(view) <= 5s
 {faults}
 """
+JUST_GONE = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%H:%MZ")
 NEEDS_THE_LEDGER = {
     "no_oversell",
     "stock_conserved",
@@ -129,6 +131,13 @@ def test_with_its_ledger_orders_are_compared_and_its_door_can_be_slowed(tmp_path
             "is 'staging', expected the marker 'test'; is this production?",
         ),
         ("forms.yaml", "none.yaml", 2, "expected an adapter file"),
+        (
+            "  settle: 100ms",
+            "  ledger: {dsn_env: NO_SUCH_DSN, queries: {orders: SELECT}}",
+            2,
+            "dsn_env 'NO_SUCH_DSN' is not set",
+        ),
+        ("opens_at: rush", f"opens_at: {JUST_GONE}", 2, "expected 15 s to 3,600 s"),
     ],
 )
 def test_a_target_that_may_not_be_driven_is_not(tmp_path, capfd, old, new, *, code, message):

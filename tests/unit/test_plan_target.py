@@ -16,6 +16,9 @@ target:
 """
 
 
+LEDGER = '{url: "https://books.example/ledger"}'
+
+
 def load(text, **environ):
     return load_plan(text, source="plans/my.yaml", environ=environ).plan
 
@@ -50,7 +53,12 @@ def test_a_target_is_read_and_its_files_are_beside_the_plan():
         ("[shop.example, books.example]", "[shop.example]", "'books.example' is not in"),
         ("  marker: {path: /healthz, header: X-Environment, matches: ^staging$}\n", "", "`marker`"),
         ("matches: ^staging$", 'matches: "("', "regular expression"),
-        ('{url: "https://books.example/ledger"}', "{}", "either `url` or `folder`"),
+        (LEDGER, "{}", "either `url` or `folder`"),
+        (LEDGER, "{dsn_env: DB}", "`dsn_env` and `queries` go together"),
+        (LEDGER, "{folder: books, queries: {orders: SELECT}}", "`queries` go together"),
+        (LEDGER, "{dsn_env: DB, queries: {stock: SELECT}}", "a query for 'orders' among"),
+        (LEDGER, "{dsn_env: DB, queries: {order: SELECT}}", "a query for 'order': expected one of"),
+        (LEDGER, "{dsn_env: DB, token_env: T, queries: {orders: S}}", "`token_env` goes with"),
         ("stack: external", "stack: external\nshop: mine", "path of an adapter file"),
         ("stack: external", "stack: external\nstorefront: {hold: 5s}", "leave it out here"),
         (
