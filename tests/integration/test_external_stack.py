@@ -42,7 +42,6 @@ budgets:
   - p99(view) <= 5s
 {faults}
 """
-JUST_GONE = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%H:%MZ")
 NEEDS_THE_LEDGER = {
     "no_oversell",
     "stock_conserved",
@@ -137,7 +136,7 @@ def test_with_its_ledger_orders_are_compared_and_its_door_can_be_slowed(tmp_path
             2,
             "dsn_env 'NO_SUCH_DSN' is not set",
         ),
-        ("opens_at: rush", f"opens_at: {JUST_GONE}", 2, "expected 15 s to 3,600 s"),
+        ("opens_at: rush", "opens_at: 20:00", 2, "expected a zone with the time of day"),
     ],
 )
 def test_a_target_that_may_not_be_driven_is_not(tmp_path, capfd, old, new, *, code, message):
@@ -150,6 +149,17 @@ def test_a_target_that_may_not_be_driven_is_not(tmp_path, capfd, old, new, *, co
         assert not shop.seen
     out = capfd.readouterr()
     assert message in " ".join((out.out + out.err).split())
+
+
+def test_a_sale_that_has_opened_already_is_not_waited_for(tmp_path, capfd):
+    with other_shop(respond_forms) as shop:
+        path = Path(written(tmp_path, shop))
+        gone = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%H:%MZ")
+        path.write_text(path.read_text().replace("opens_at: rush", f"opens_at: {gone}"))
+        assert doorbuster(["rehearse", str(path), "--runs", str(tmp_path / "runs")]) == 2
+        assert not shop.seen
+    assert "expected 15 s to 3,600 s" in capfd.readouterr().err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_what_runs_elsewhere_cannot_be_brought_up(tmp_path, capfd):
