@@ -25,6 +25,7 @@ from doorbuster.cli.plans import (
 from doorbuster.cli.plug import Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
+from doorbuster.cli.target import require_means
 from doorbuster.cli.traffic import (
     BindOption,
     ExpectOption,
@@ -38,7 +39,6 @@ from doorbuster.plan import Plan
 from doorbuster.plan.stored import store_plan
 from doorbuster.run import Rehearsal
 from doorbuster.rundir import new_run
-from doorbuster.target_office import secrets_of
 from doorbuster.timeline import Event, timeline
 from doorbuster.watch import Watch
 from reports import review
@@ -67,8 +67,7 @@ def rehearse(
     if dry_run:
         print_timeline(loaded.plan)
         return 0
-    if loaded.plan.target is not None:
-        secrets_of(loaded.plan.target)  # now, and not when the run is over
+    require_means(loaded.plan)
     wait_s = require_time(loaded.plan, now=datetime.now(UTC))
     with listening() as interrupts:
         run = new_run(runs, loaded.plan.name)

@@ -136,6 +136,13 @@ def test_with_its_ledger_orders_are_compared_and_its_door_can_be_slowed(tmp_path
             2,
             "dsn_env 'NO_SUCH_DSN' is not set",
         ),
+        (
+            "budgets:",
+            "faults: [{at: rush+1s, for: 1s, on: till, hooks: {begin: [ls], end: [./nowhere]}}]\n"
+            "budgets:",
+            2,
+            "fault 'till hooks': hooks.end: './nowhere' is no program here",
+        ),
         ("opens_at: rush", "opens_at: 20:00", 2, "expected a zone with the time of day"),
     ],
 )
