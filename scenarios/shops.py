@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -37,10 +37,16 @@ class KnownShop:
     carries_reference: bool
 
 
-def known_shop(name: str | None, *, additions: Collection[Addition] = ()) -> KnownShop:
+def known_shop(
+    name: str | None,
+    *,
+    additions: Collection[Addition] = (),
+    columns: Sequence[str] | None = None,
+) -> KnownShop:
     """Read the shop that `name` means: a path, `PATH.py:CLASS`, or None for the reference one.
 
-    That one has what is added to it; of another shop its adapter says what it has.
+    That one has what is added to it; of another shop its adapter says what it has. With `columns`
+    an adapter may fill in only these of the users' columns.
 
     Raises:
         PlanError: What is wrong with it, and where.
@@ -50,7 +56,7 @@ def known_shop(name: str | None, *, additions: Collection[Addition] = ()) -> Kno
     if name is None and additions:
         adapter = reference_with(additions)
     else:
-        adapter = load_adapter(None if name is None else Path(name))
+        adapter = load_adapter(None if name is None else Path(name), columns=columns)
 
     def open_(host: str, run_id: str) -> Shop:
         return speak(adapter, host=host, run_id=run_id)

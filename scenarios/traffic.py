@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
 from gevent import socket
@@ -21,6 +20,7 @@ from scenarios.additions import additions_of
 from scenarios.attempts import Surroundings, Watcher, Wire
 from scenarios.client import Client
 from scenarios.deadlines import Deadlines
+from scenarios.detour import lead_to
 from scenarios.endpoint import Hosts
 from scenarios.manners import POLITE
 from scenarios.open_loop import OpenLoop, RunClock
@@ -49,6 +49,8 @@ class Traffic:
         self._hosts = Hosts(order.allow_hosts, ca_file=ca_file, via=order.via)
         self._endpoint = self._hosts.pin(order.base_url)
         self._operations = shop.open(self._endpoint.host_header, order.run_id)
+        self._shopper_of = shoppers(self._plan)
+        self._locust_users = _users_of_file(self._plan.traffic.locustfile)
         everyone = arrivals(self._plan.traffic, self._plan.seed)
         self._arrivals = stripe(everyone, index=order.index, count=order.count)
         self._loop: OpenLoop | None = None
@@ -120,9 +122,9 @@ class Traffic:
         self, around: Surroundings, deadlines: Deadlines, recording: Recording
     ) -> Callable[[Arrival], None]:
         """Return what one arrival does: its persona's journey, by a client of its own."""
-        if self._plan.traffic.locustfile is not None:
-            return self._locust_visits(Path(self._plan.traffic.locustfile), around)
-        shopper_of = shoppers(self._plan)
+        if self._locust_users:
+            return self._locust_visits(around)
+        shopper_of = self._shopper_of
         run_id, plan = self._order.run_id, self._plan
         hours = Hours(plan.opens_s, plan.closes_s, plan.sale.early_access)
         endpoint, hosts, redirects = self._endpoint, self._hosts, self._plan.traffic.redirects
@@ -148,16 +150,25 @@ class Traffic:
 
         return visit
 
-    def _locust_visits(self, path: Path, around: Surroundings) -> Callable[[Arrival], None]:
+    def _locust_visits(self, around: Surroundings) -> Callable[[Arrival], None]:
         """Return what one arrival does where a Locust file says it."""
-        # Here and not above: importing Locust replaces the sockets of whoever only wants a stripe.
-        from scenarios.plain_locust import LocustUsers  # noqa: PLC0415
+        from scenarios.plain_locust import LocustUsers  # noqa: PLC0415 - as in `_users_of_file`
 
-        order = self._order
-        behind_proxy = order.via is not None and self._plan.faults
-        scheme = urlsplit(order.base_url).scheme
-        host = f"{scheme}://{order.via}" if behind_proxy else order.base_url
-        return LocustUsers(path, host=host, around=around, seed=self._plan.seed).visit
+        order, seed = self._order, self._plan.seed
+        if order.via is not None:
+            lead_to(order.via, base_url=order.base_url)
+        users = LocustUsers(self._locust_users, host=order.base_url, around=around, seed=seed)
+        return users.visit
+
+
+def _users_of_file(locustfile: str | None) -> list[Any]:
+    """Return the user classes of a plan's Locust file, none where it has no such file."""
+    if locustfile is None:
+        return []
+    # Here and not above: importing Locust replaces the sockets of whoever only wants a stripe.
+    from scenarios.plain_locust import user_classes  # noqa: PLC0415
+
+    return user_classes(Path(locustfile))
 
 
 @contextmanager

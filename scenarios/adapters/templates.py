@@ -7,7 +7,7 @@ that GraphQL and JSON texts can be written as they are.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -76,16 +76,27 @@ def names_in(node: Any) -> Iterator[str]:
 
 
 def _known_placeholders(template: Any, info: ValidationInfo) -> Any:
-    """Refuse a placeholder that nothing fills; the context has the names that answers tell."""
-    told = (info.context or {}).get("told", ())
-    known = (*STEP_VALUES, RUN_ID, *told)
+    """Refuse a placeholder that nothing fills.
+
+    The context has the names that answers tell, and the users' columns where these are known.
+    """
+    context = info.context or {}
+    known = (*STEP_VALUES, RUN_ID, *context.get("told", ()))
     for name in names_in(template):
-        if name not in known and not USER_COLUMN.fullmatch(name):
+        if column := USER_COLUMN.fullmatch(name):
+            _require_column(column[1], context.get("columns"))
+        elif name not in known:
             raise ValueError(
                 f"unknown placeholder {{{name}}}: expected one of {', '.join(known)}, or a name "
                 f"that an `extract` gives a value; write {{{{{name}}}}} for the braces themselves"
             )
     return template
+
+
+def _require_column(name: str, columns: Sequence[str] | None) -> None:
+    if columns is not None and name not in columns:
+        there = ", ".join(columns) or "none, since the plan has no traffic.data"
+        raise ValueError(f"{{user.{name}}}: expected one of the users' columns ({there})")
 
 
 def _one_line(text: str) -> str:
