@@ -191,6 +191,8 @@ class Plug:
         if self.interrupts.asked:
             self.screen.say("stopping: no more arrivals, faults are lifted (again: only clean up)")
             raise Stopped("by hand", by_hand=True)
+        if not self.guard.watchdog.alive:
+            raise DoorbusterError("the watchdog died: nobody would clean up after this run")
         if clock is None:
             self.guard.renew(WAITING_LEASE_S)
             return
@@ -199,17 +201,14 @@ class Plug:
             return
         self._looked_s = now_s
         self.guard.renew(TICKING_LEASE_S)
-        self._require_helpers(now_s)
+        self._require_proxy(now_s)
         if now_s > self.plan.limits.duration:
             raise Stopped(f"limits.duration: {now_s:.0f} s have passed", by_hand=False)
         self.screen.tick(clock)
         if condition := self.screen.watch.breach(now_s):
             raise Stopped(condition, by_hand=False)
 
-    def _require_helpers(self, now_s: float) -> None:
-        """Insist on what a run cannot do without and which is not part of the shop."""
-        if not self.guard.watchdog.alive:
-            raise DoorbusterError("the watchdog died: nobody would clean up after this run")
+    def _require_proxy(self, now_s: float) -> None:
         if self._topology is not None and now_s - self._proxy_looked_s >= LOOK_AT_PROXY_EVERY_S:
             self._proxy_looked_s = now_s
             require_proxy(self._topology)
