@@ -11,7 +11,7 @@ import typer
 from msgspec.structs import asdict
 
 from chaos.inflict import Hands, inflict
-from chaos.standing import standing
+from chaos.standing import fallen, standing
 from chaos.toxiproxy import ToxiproxyApi
 from doorbuster.cli.guard import WAITING_LEASE_S, Guard
 from doorbuster.cli.interrupts import Interrupts
@@ -28,6 +28,7 @@ from doorbuster.faults import Fault
 from doorbuster.journal import Journal
 from doorbuster.news import News
 from doorbuster.plan import KnownShop, Plan
+from doorbuster.room import LEAST_MB, require_room
 from doorbuster.run import Beat, Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
 from doorbuster.stack.generator import generator
@@ -167,7 +168,13 @@ class Plug:
 
     def _standing(self, topology: Topology) -> list[str]:
         """Look for faults that stand; where nothing is ours there is nothing to look at."""
-        return standing(self._hands_on(topology)) if topology.proxies else []
+        if not topology.proxies:
+            return []
+        hands = self._hands_on(topology)
+        for line in fallen(hands):
+            self.journal.record("note", "point", line)
+            self.screen.say(line)
+        return standing(hands)
 
     def _hands_on(self, topology: Topology) -> Hands:
         """Return what faults act with, the same for all of a run."""
@@ -193,6 +200,7 @@ class Plug:
             raise Stopped("by hand", by_hand=True)
         if not self.guard.watchdog.alive:
             raise DoorbusterError("the watchdog died: nobody would clean up after this run")
+        self._require_room()
         if clock is None:
             self.guard.renew(WAITING_LEASE_S)
             return
@@ -207,6 +215,13 @@ class Plug:
         self.screen.tick(clock)
         if condition := self.screen.watch.breach(now_s):
             raise Stopped(condition, by_hand=False)
+
+    def _require_room(self) -> None:
+        """End the run while there is room for its report: what is not written proves nothing."""
+        remedy = "free some, or keep runs elsewhere with --runs"
+        require_room(self.run.path, mb_min=LEAST_MB, remedy=remedy)
+        if self.journal.trouble:
+            raise DoorbusterError(f"{self.journal.trouble}; {remedy}")
 
     def _require_proxy(self, now_s: float) -> None:
         if self._topology is not None and now_s - self._proxy_looked_s >= LOOK_AT_PROXY_EVERY_S:
