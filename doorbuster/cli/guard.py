@@ -3,7 +3,7 @@
 import getpass
 import subprocess
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,10 +41,15 @@ class Guard:
             subprocess.run((*self.stack.sweeper, self.run_id), check=True, timeout=SWEPT_WITHIN_S)
 
     def renew(self, lease_s: float) -> None:
-        """Tell that the director lives; it will do so again within `lease_s`."""
+        """Tell that the director lives; it will do so again within `lease_s`.
+
+        This raises nothing, since faults are lifted on the way: the run loop looks whether the
+        watchdog lives, and whether there is room for the lock's file.
+        """
         self.watchdog.renew(lease_s)
         if self.lock is not None:
-            self.lock.renew(WAITING_LEASE_S)
+            with suppress(OSError):
+                self.lock.renew(WAITING_LEASE_S)
 
 
 @contextmanager

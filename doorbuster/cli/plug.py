@@ -1,5 +1,6 @@
 """Plugs the parts of one run together: watchdog, stack, traffic, faults, samples, the screen."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -222,6 +223,8 @@ class Plug:
         require_room(self.run.path, mb_min=LEAST_MB, remedy=remedy)
         if self.journal.trouble:
             raise DoorbusterError(f"{self.journal.trouble}; {remedy}")
+        temporary = Path(tempfile.gettempdir())
+        require_room(temporary, mb_min=LEAST_MB, remedy="free some, or set TMPDIR to elsewhere")
 
     def _require_proxy(self, now_s: float) -> None:
         if self._topology is not None and now_s - self._proxy_looked_s >= LOOK_AT_PROXY_EVERY_S:
