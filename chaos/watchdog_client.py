@@ -82,6 +82,11 @@ class Watchdog:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def has_swept(self) -> bool:
+        """Whether it took us for hung, and has ended the run without us."""
+        return self._process.poll() == 0
+
     def renew(self, for_s: float) -> None:
         """Ask not to be taken for hung during the next `for_s` seconds.
 

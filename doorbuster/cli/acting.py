@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
-from doorbuster.cli.guard import Guard, guarded
+from doorbuster.cli.guard import SWEPT, Guard, guarded
 from doorbuster.cli.screen import Screen
 from doorbuster.cli.stacks import ProxyName
 from doorbuster.director import directing
@@ -62,7 +62,8 @@ class Failures:
             raise  # is in the journal already
         except DoorbusterError as error:
             name = CLEAN_UP if error.exit_code == LeftBehind.exit_code else "harness"
-            self.note(name, str(error))
+            # Whatever was missed then is what the watchdog had ended.
+            self.note(name, SWEPT if guard.watchdog.has_swept else str(error))
         except Exception as error:  # noqa: BLE001 - an accident of ours must not lose the run
             self.note("harness", self._told(error))
 

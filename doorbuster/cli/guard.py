@@ -11,12 +11,18 @@ from chaos.watchdog_client import Watchdog
 from doorbuster import leftovers
 from doorbuster.cli.stacks import ChosenStack, ProxyName, stack_of
 from doorbuster.environment import environment
+from doorbuster.errors import DoorbusterError
 from doorbuster.locks import Lock, locked
 from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory, write_json
 
 WAITING_LEASE_S: Final = 120.0
 """For the stages that do not tick: bringing the stack up, the final read, the clean-up."""
+
+SWEPT: Final = (
+    "this process had stood still for longer than its lease, stopped or starved, and the watchdog "
+    "has ended the run"
+)
 
 SWEPT_WITHIN_S: Final = 60.0
 
@@ -33,6 +39,13 @@ class Guard:
     stack: ChosenStack
     watchdog: Watchdog
     lock: Lock | None = None
+
+    def require_watchdog(self) -> None:
+        """Insist that somebody would clean up after this run, and has not done so already."""
+        if self.watchdog.has_swept:
+            raise DoorbusterError(SWEPT)
+        if not self.watchdog.alive:
+            raise DoorbusterError("the watchdog died: nobody would clean up after this run")
 
     def sweep_stack(self) -> None:
         """End and remove whatever of the run's stack is still here."""

@@ -199,8 +199,7 @@ class Plug:
         if self.interrupts.asked:
             self.screen.say("stopping: no more arrivals, faults are lifted (again: only clean up)")
             raise Stopped("by hand", by_hand=True)
-        if not self.guard.watchdog.alive:
-            raise DoorbusterError("the watchdog died: nobody would clean up after this run")
+        self.guard.require_watchdog()
         self._require_room()
         if clock is None:
             self.guard.renew(WAITING_LEASE_S)

@@ -9,12 +9,13 @@ import pytest
 
 from chaos.hooks import hooked
 from doorbuster.cli.main import run
+from doorbuster.cli.rehearse import reviewed_run
 from doorbuster.errors import DoorbusterError, MissingPrerequisite
 from doorbuster.faults import Hooks
 from doorbuster.journal import Journal, JournalEvent
 from doorbuster.patient_file import PatientFile
 from doorbuster.room import lack_in, require_room
-from doorbuster.rundir import new_run, read_records
+from doorbuster.rundir import RunDirectory, new_run, read_records
 from tests.chaos_fakes import FakeApi, FakeJournal, fault, hands
 
 WRITE = os.write
@@ -109,3 +110,17 @@ def test_the_machines_lacks_are_told_in_a_sentence_and_ours_with_a_trace(
 
 def throw(error: Exception) -> None:
     raise error
+
+
+def test_a_run_that_has_gone_has_no_report(tmp_path: Path) -> None:
+    with pytest.raises(DoorbusterError, match=r"plan\.json is not there: expected a run directory"):
+        reviewed_run(RunDirectory(tmp_path / "gone"))
+
+
+def test_a_report_without_room_says_how_to_come_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("reports.review.review", lambda _: throw(full))
+    with pytest.raises(MissingPrerequisite, match=r"\(No space left on device\): once it can"):
+        reviewed_run(RunDirectory(tmp_path))
