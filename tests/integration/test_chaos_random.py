@@ -15,7 +15,7 @@ from typing import get_args
 import httpx
 import pytest
 
-from chaos.standing import standing
+from chaos.standing import fallen, standing
 from doorbuster.faults import COMPONENTS, Fault
 from doorbuster.faults.chance import RandomFaults, RandomKind, as_faults
 from doorbuster.faults.lots import Ground
@@ -130,6 +130,7 @@ def test_whatever_breaks_is_lifted_and_nothing_confirmed_is_lost(drill: Drill, s
     with crowd.buying(seed):
         play(faults, drill)
         assert standing(drill.hands) == []
+        assert fallen(drill.hands) == []
         assert eventually(lambda: symptom(drill.topology.shop_url) == "200", bound_s=30.0)
         already = len(crowd.confirmed)
         assert eventually(lambda: len(crowd.confirmed) > already, bound_s=30.0), "nobody can buy"

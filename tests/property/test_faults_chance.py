@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbuster.anchors import anchor_s
-from doorbuster.faults import COMPONENTS, Fault, component_takes
+from doorbuster.faults import COMPONENTS, TOUCHED_BY, Fault, component_takes
 from doorbuster.faults.chance import RandomFaults, RandomKind, as_faults, draw
 from doorbuster.faults.lots import BACK_AFTER_S, CAUGHT_UP_S, Ground
 
@@ -85,6 +85,21 @@ def test_a_failover_has_the_databases_to_itself_and_a_way_back(
                 continue
             ended_s = other_s + other.lifted_after_s
             assert ended_s + CAUGHT_UP_S < begins_s + 0.001 or other_s > back_s, other.name
+
+
+@given(seeds, grounds)
+def test_a_lock_and_a_cut_meet_nothing_that_hides_them(seed: int, ground: Ground) -> None:
+    kinds = ["lock", "partition", "pause", "down", "latency", "crash_loop"]
+    wanted = RandomFaults.model_validate(
+        {"at": "rush", "for": "60s", "kinds": kinds, "rate": "150/m", "at_once": 4}
+    )
+    drawn = draw(wanted, seed=seed, ground=ground)
+    for each in drawn:
+        on_then = {o.on for o in drawn if o.begins_s < each.ends_s and each.begins_s < o.ends_s}
+        if each.kind == "lock":
+            assert on_then <= {"postgres", "edge", "payments", "webhooks", "provider"}
+        if each.kind == "partition":
+            assert not (on_then - {each.on}) & set(TOUCHED_BY[each.on])
 
 
 def back_of(failover: Fault) -> str:
