@@ -10,6 +10,7 @@ import typer
 from doorbuster import __version__
 from doorbuster.cli import capacity, doctor, people, plans, proxy, rehearse, results, up, worker
 from doorbuster.errors import DoorbusterError
+from doorbuster.room import lack_in
 from doorbuster.verdicts import EXIT_CODES
 
 EPILOG = "Exit codes: " + " · ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
@@ -70,8 +71,9 @@ def run(arguments: Sequence[str]) -> int:
     except DoorbusterError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    except Exception:  # noqa: BLE001 - the one place that maps accidents to their exit code
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - the one place that maps accidents to their exit code
+        lack = lack_in(error) if isinstance(error, OSError) else None
+        print(lack or traceback.format_exc(), file=sys.stderr)
         return 4
     return code if isinstance(code, int) else 0
 

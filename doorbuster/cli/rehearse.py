@@ -33,12 +33,14 @@ from doorbuster.cli.traffic import (
     require_reachable,
     require_sendable,
 )
+from doorbuster.errors import MissingPrerequisite
 from doorbuster.faults import Fault, Hooks, NetworkKind, Respond
 from doorbuster.journal import Journal
 from doorbuster.plan import Plan
 from doorbuster.plan.stored import store_plan
+from doorbuster.room import lack_in
 from doorbuster.run import Rehearsal
-from doorbuster.rundir import new_run
+from doorbuster.rundir import RunDirectory, new_run
 from doorbuster.timeline import Event, timeline
 from doorbuster.watch import Watch
 from reports import review
@@ -84,9 +86,22 @@ def rehearse(
                 Rehearsal(screen.plan, plug.parts(), journal).run()
 
             act(run, journal=journal, screen=screen, proxy=proxy, body=play)
-        reviewed = review.review(run)
+        reviewed = reviewed_run(run)
     print_review(reviewed, run)
     return reviewed.exit_code
+
+
+def reviewed_run(run: RunDirectory) -> review.Review:
+    """Judge a run and write its report; without room for it, say how to come by one later."""
+    try:
+        return review.review(run)
+    except OSError as error:
+        if lack_in(error) is None:
+            raise
+        raise MissingPrerequisite(
+            f"the report cannot be written ({error.strerror}): once it can, "
+            f"`doorbuster report {run.path}` does"
+        ) from error
 
 
 def print_timeline(plan: Plan) -> None:

@@ -9,6 +9,7 @@ from doorbuster.anchors import anchor_s
 from doorbuster.budgets import Budget, BudgetText, StopCondition, StopText, parse_budget, parse_stop
 from doorbuster.faults import NEED_REDIS, Fault, Frozen
 from doorbuster.faults.chance import RandomFaults, as_faults
+from doorbuster.faults.lots import Ground
 from doorbuster.opening import opening_of
 from doorbuster.operations import OPERATIONS
 from doorbuster.plan.fault_rules import check_faults
@@ -53,10 +54,13 @@ class Plan(Frozen):
             return raw
         try:
             wanted = RandomFaults.model_validate(raw["random"], context=info.context)
+            sale = Sale.model_validate(raw.get("sale"), context=info.context)
+            built = Storefront.model_validate(raw.get("storefront", {}), context=info.context)
         except ValidationError:
-            return raw  # told with all other mistakes, as one of the field's
+            return raw  # told with all other mistakes, as those of the fields
         seed = wanted.seed if wanted.seed is not None else raw.get("seed", DEFAULT_SEED)
-        drawn = as_faults(wanted, seed=seed)
+        ground = Ground([item.skus for item in sale.items], built.replicas)
+        drawn = as_faults(wanted, seed=seed, ground=ground)
         if not drawn:
             raise ValueError(
                 f"`random` draws no fault with seed {seed}: expected a longer `for`, a higher "

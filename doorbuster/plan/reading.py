@@ -109,7 +109,9 @@ def _parse(text: str, source: str) -> CommentedMap:
     document = _yaml(text, source)
     if not isinstance(document, CommentedMap):
         raise PlanError(f"{source}: expected keys and values, got {type(document).__name__}")
-    return document
+    # The plan.json of a run, which is to be repeated, has the plan and where it came from.
+    kept = document.get("plan") if "schema" in document else None
+    return kept if isinstance(kept, CommentedMap) else document
 
 
 def _yaml(text: str, source: str) -> Any:
