@@ -16,6 +16,7 @@ from doorbuster.arrivals import Arrival, arrivals
 from doorbuster.errors import TargetNotReady
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
+from scenarios.additions import additions_of
 from scenarios.attempts import Surroundings, Watcher, Wire
 from scenarios.client import Client
 from scenarios.deadlines import Deadlines
@@ -27,7 +28,7 @@ from scenarios.order import TrafficOrder
 from scenarios.personas import JOURNEYS, MANNERS
 from scenarios.pool import Pool
 from scenarios.recording import Recording
-from scenarios.session import Session
+from scenarios.session import Hours, Session
 from scenarios.shopper import shoppers
 from scenarios.shops import known_shop
 from scenarios.staging import staging_of
@@ -43,8 +44,7 @@ class Traffic:
         self._order = order
         self._watch = watch
         self._plan = Plan.model_validate(order.plan)
-        line = self._plan.storefront.waiting_room is not None
-        shop = known_shop(order.adapter, line=line)
+        shop = known_shop(order.adapter, additions=additions_of(self._plan))
         ca_file = self._plan.traffic.ca_file
         self._hosts = Hosts(order.allow_hosts, ca_file=ca_file, via=order.via)
         self._endpoint = self._hosts.pin(order.base_url)
@@ -125,7 +125,8 @@ class Traffic:
         if self._locust_users:
             return self._locust_visits(around)
         shopper_of = self._shopper_of
-        run_id, sale_s = self._order.run_id, (self._plan.opens_s, self._plan.closes_s)
+        run_id, plan = self._order.run_id, self._plan
+        hours = Hours(plan.opens_s, plan.closes_s, plan.sale.early_access)
         endpoint, hosts, redirects = self._endpoint, self._hosts, self._plan.traffic.redirects
         shared = Pool(deadlines) if self._plan.traffic.connections == "shared" else None
 
@@ -135,7 +136,7 @@ class Traffic:
             client = Client(endpoint, hosts, pool, redirects=redirects)
             manners = MANNERS.get(shopper.persona, POLITE)
             own = replace(around, jitter=shopper.jitter, manners=manners)
-            session = Session(shopper, client, own, run_id=run_id, sale_s=sale_s)
+            session = Session(shopper, client, own, run_id=run_id, hours=hours)
             try:
                 JOURNEYS[shopper.persona](session)
                 session.leave()

@@ -134,6 +134,10 @@ class Plan(Frozen):
             default = self.storefront == Storefront()
             if not default:
                 raise ValueError("`storefront` builds the reference shop: leave it out here")
+        if self.sale.early_access and not self.traffic.personas.get("member"):
+            raise ValueError(
+                "`sale.early_access` does nothing without the persona `member` in traffic.personas"
+            )
         if self.traffic.locustfile is not None and self.shop != "reference":
             raise ValueError("`shop` says how to speak to it and `traffic.locustfile` does as well")
         return self

@@ -1,5 +1,7 @@
 """Templates: texts whose `{placeholders}` are filled from the step, or from what answers told.
 
+`{name?}` is null in JSON and empty elsewhere for as long as no answer has told it; a request with
+any other placeholder that nothing was told for is not sent.
 `{{name}}` stands for `{name}` itself, and braces around anything but a name are left alone, so
 that GraphQL and JSON texts can be written as they are.
 """
@@ -31,13 +33,15 @@ USER_COLUMN: Final = re.compile(r"user\.([a-z][a-z0-9_]*)")
 """A column of the users of one's own, which the plan's `traffic.data` names."""
 
 KEY: Final = "key"
+MAYBE: Final = "?"
+"""Ends the name of a placeholder that need not have been told."""
 
-_PLACEHOLDER: Final = re.compile(r"\{\{([A-Za-z_][\w.]*)\}\}|\{([A-Za-z_][\w.]*)\}")
+_PLACEHOLDER: Final = re.compile(r"\{\{([A-Za-z_][\w.]*\??)\}\}|\{([A-Za-z_][\w.]*\??)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A place in a template that a value goes into."""
+    """A place in a template that a value goes into; its name may end with `MAYBE`."""
 
     name: str
 
@@ -61,7 +65,8 @@ def parts_of(template: str) -> Iterator[str | Hole]:
 def names_in(node: Any) -> Iterator[str]:
     """Yield the placeholders anywhere inside a template: a text, or texts in lists and mappings."""
     if isinstance(node, str):
-        yield from (part.name for part in parts_of(node) if isinstance(part, Hole))
+        holes = (part for part in parts_of(node) if isinstance(part, Hole))
+        yield from (hole.name.removesuffix(MAYBE) for hole in holes)
     elif isinstance(node, dict):
         for value in node.values():
             yield from names_in(value)
