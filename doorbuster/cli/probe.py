@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from doorbuster.cli.target import adapter_of, shop_of
+from doorbuster.cli.adapters import adapter_of, shop_of
 from doorbuster.errors import PlanError
 from doorbuster.plan import Plan
 from doorbuster.plan.target import Target

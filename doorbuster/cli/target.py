@@ -1,36 +1,17 @@
-"""The shop that a plan drives: how it is spoken to, what it offers, and its back office."""
+"""The shop that a plan drives: how to reach it, what it offers, and its back office."""
 
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 from doorbuster.backoffice import BackOffice
+from doorbuster.cli.adapters import adapter_of, shop_of
 from doorbuster.clock import Clock
 from doorbuster.components import Topology
-from doorbuster.errors import PlanError
 from doorbuster.levels import Offer
 from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory
 from doorbuster.samples import sampling
 from doorbuster.target_office import TargetOffice
-from scenarios.shops import KnownShop, known_shop
-
-
-def shop_of(plan: Plan) -> KnownShop:
-    """Read the adapter that a plan names; what is wrong with it is a mistake of the plan."""
-    return known_shop(adapter_of(plan))
-
-
-def require_files(plan: Plan) -> None:
-    """Insist on what a plan names besides itself: its adapter without mistakes, its Locust file."""
-    shop_of(plan)
-    locustfile = plan.traffic.locustfile
-    if locustfile is not None and not Path(locustfile).is_file():
-        raise PlanError(f"traffic.locustfile {locustfile!r}: no such file")
-
-
-def adapter_of(plan: Plan) -> str | None:
-    return None if plan.shop == "reference" else plan.shop
 
 
 def offers_of(plan: Plan) -> list[Offer]:
