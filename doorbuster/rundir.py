@@ -92,12 +92,20 @@ def new_run(runs: Path, plan_name: str) -> RunDirectory:
         run = RunDirectory(runs / plan_name / (stamp + suffix))
         try:
             run.create()
-        except FileExistsError:
+        except FileExistsError as error:
+            if not run.path.is_dir():
+                raise _not_writable(runs, error) from error
             continue
+        except OSError as error:
+            raise _not_writable(runs, error) from error
         _point(runs / plan_name / "latest", run.path)
         _point(runs / "latest", run.path)
         return run
     raise DoorbusterError(f"a hundred runs of {plan_name!r} began in one second under {runs}")
+
+
+def _not_writable(runs: Path, error: OSError) -> PlanError:
+    return PlanError(f"--runs {runs}: {error.strerror}; expected a folder to write into")
 
 
 def find_run(runs: Path, name: str) -> RunDirectory:
