@@ -128,9 +128,18 @@ def _point(link: Path, target: Path) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write `value` (records or plain data) as indented JSON, complete or not at all."""
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
-    temporary.replace(path)
+    plain = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    write_whole(path, plain.decode() + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file complete or not at all, whoever else writes it at the same time."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import msgspec
 
 from doorbuster.plan.stepping import STEADY, STEADY_S
 from doorbuster.plan.stored import stored_plan
-from doorbuster.rundir import RunDirectory, write_json
+from doorbuster.rundir import RunDirectory, write_json, write_whole
 from doorbuster.search import Capacity, Ruling
 from doorbuster.verdicts import Verdict, overall
 from reports.evidence import read_run
@@ -76,7 +76,7 @@ def write_capacity(directory: RunDirectory, steps: Sequence[StepFigures], found:
     plan = stored_plan(directory)
     plan.pop("plan")
     facts: dict[str, Any] = {**plan, **msgspec.json.decode(directory.environment.read_bytes())}
-    page.write_text(capacity_html(directory.run_id, steps, sentence(found), facts), "utf-8")
+    write_whole(page, capacity_html(directory.run_id, steps, sentence(found), facts))
     return page
 
 

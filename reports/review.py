@@ -3,10 +3,9 @@
 A function of the run directory alone: again, later, elsewhere, it gives the same verdicts.
 """
 
-from pathlib import Path
 from typing import Any
 
-from doorbuster.rundir import RunDirectory, write_json
+from doorbuster.rundir import RunDirectory, write_json, write_whole
 from reports.evidence import read_run
 from reports.exits import run_reasons
 from reports.judging import Review, judged
@@ -35,9 +34,9 @@ def review(directory: RunDirectory) -> Review:
         write_json(directory.summary, answer.summary)
         accidents = run_reasons(run.timeline)
         folder = directory.path
-        _write(folder / "junit.xml", junit_xml(run.plan.name, answer.verdicts, accidents))
-        _write(folder / "summary.md", summary_markdown(answer))
-        _write(folder / "report.html", report_html(run, answer))
+        write_whole(folder / "junit.xml", junit_xml(run.plan.name, answer.verdicts, accidents))
+        write_whole(folder / "summary.md", summary_markdown(answer))
+        write_whole(folder / "report.html", report_html(run, answer))
     return answer
 
 
@@ -53,10 +52,3 @@ def verdicts_document(answer: Review) -> dict[str, Any]:
         "verdicts": answer.verdicts,
         "not_possible": answer.impossible,
     }
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file complete or not at all."""
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -19,6 +19,7 @@ from doorbuster.errors import DoorbusterError
 from doorbuster.operations import REFUSALS
 from scenarios.locust_stats import BatchedStats
 from scenarios.outcome import Answer, Judgement, Reply
+from scenarios.pacing import spread
 from scenarios.step import Step
 
 STARTS_WITHIN_S: Final = 10.0
@@ -85,8 +86,7 @@ def keep_counting(stats: BatchedStats) -> None:
     """Keep Locust's statistics up to date, a little at a time."""
     while True:
         gevent.sleep(1.0)
-        for _ in stats.flush():
-            gevent.sleep(0)
+        spread(stats.flush())
 
 
 def fire_request(

@@ -37,19 +37,32 @@ class BatchedStats(RequestStats):
         self._lengths[key] += content_length
 
     def flush(self) -> Iterator[None]:
-        """Count up what was taken in; yield often, for others to run."""
-        batches, self._batches = self._batches, {}
-        lengths, self._lengths = self._lengths, {}
-        for key, times in batches.items():
+        """Count up what was taken in; yield often, for others to run.
+
+        A batch is given up only when it is counted whole: who is interrupted loses nothing, and of
+        two who count the same one, the second to finish leaves it.
+        """
+        for key in list(self._batches):
+            times, length = self._batches.get(key, []), self._lengths.get(key, 0)
+            taken = times[:]
             buckets: Counter[int] = Counter()
-            for start in range(0, len(times), VALUES_PER_TURN):
-                part = times[start : start + VALUES_PER_TURN]
+            for start in range(0, len(taken), VALUES_PER_TURN):
+                part = taken[start : start + VALUES_PER_TURN]
                 buckets.update(map(locust.stats.bucket_response_time, part))
                 yield
-            new = _entry(self, key, times, buckets)
-            new.total_content_length = lengths[key]
-            self.total.extend(new)
-            self.entries[key[:2]].extend(new)
+            if taken and self._batches.get(key) is times:
+                self._give_up(key, len(taken), length)
+                new = _entry(self, key, taken, buckets)
+                new.total_content_length = length
+                self.total.extend(new)
+                self.entries[key[:2]].extend(new)
+
+    def _give_up(self, key: tuple[str, str, int], counted: int, length: int) -> None:
+        """Forget what was counted of a batch; what came meanwhile is a batch of its own."""
+        later = self._batches.pop(key)[counted:]
+        later_length = self._lengths.pop(key) - length
+        if later:
+            self._batches[key], self._lengths[key] = later, later_length
 
     def reset_all(self) -> None:
         self._batches.clear()

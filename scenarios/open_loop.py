@@ -11,6 +11,7 @@ from gevent.event import Event
 from gevent.pool import Group
 
 from doorbuster.arrivals import Arrival
+from scenarios.pacing import spread
 from scenarios.recording import Recording
 
 ARRIVALS_PER_TURN: Final = 8
@@ -174,7 +175,6 @@ class OpenLoop:
                 second, in_flight=self._in_flight, cpu_share=round(cpu_share, 4)
             )
             before_s = math.inf if over else second - settles_s
-            for _ in self._recording.flush_latencies(before_s=before_s):
-                gevent.sleep(0)
+            spread(self._recording.flush_latencies(before_s=before_s))
             gc.collect(1)
             second += 1

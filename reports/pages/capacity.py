@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 import altair as alt
 
 from reports.pages.drawing import BLUE, GREEN, GREY, VERMILION
-from reports.pages.html import drawing_javascript, flat, script, style, template
+from reports.pages.drawing_javascript import drawing_javascript
+from reports.pages.html import flat, script, style, template
 
 if TYPE_CHECKING:
     from reports.capacity import StepFigures

@@ -2,11 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from doorbuster.verdicts import EXIT_CODES, Verdict, severity
@@ -14,11 +12,11 @@ from reports.evidence import Run
 from reports.judging import Review
 from reports.pages import phrases, tables
 from reports.pages.charts import charts
+from reports.pages.drawing_javascript import drawing_javascript
 from reports.pages.unknowns import unknowns
 
 _TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 _REASONS_MAX: Final = 3
-_EXPORTED: Final = "window.vegaEmbed = vegaEmbed;"
 
 
 def report_html(run: Run, answer: Review) -> str:
@@ -69,12 +67,6 @@ def style() -> str:
     return (_TEMPLATES / "report.css").read_text(encoding="utf-8")
 
 
-@cache
-def drawing_javascript() -> str:
-    """Return all that draws charts, to stand inside a script element; bundling takes seconds."""
-    return closed(vl_convert.javascript_bundle(_EXPORTED))
-
-
 def _worst_first(answer: Review, *, budgets: bool) -> list[Verdict]:
     chosen = [v for v in answer.verdicts if (v.kind == "budget") == budgets]
     return sorted(chosen, key=severity, reverse=True)
@@ -115,8 +107,3 @@ def flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 def script(value: object) -> str:
     """Return `value` as JSON that can stand inside a script element."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def closed(javascript: str) -> str:
-    """Return JavaScript in which nothing ends the script element early."""
-    return javascript.replace("</script", "<\\/script").replace("<!--", "<\\!--")

@@ -76,3 +76,33 @@ def test_bucketing_that_a_user_replaced_is_used(monkeypatch):
     stats = logged(BatchedStats(), some_requests())
     list(stats.flush())
     assert dict(stats.total.response_times) == {7: 1500}
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_who_is_interrupted_while_counting_loses_nothing(turns):
+    requests = some_requests()
+    batched, plain = logged(BatchedStats(), requests), logged(RequestStats(), requests)
+    interrupted = batched.flush()
+    for _ in range(turns):
+        next(interrupted)
+    interrupted.close()
+    for _ in batched.flush():
+        pass
+    assert figures(batched.total) == figures(plain.total)
+
+
+def test_two_who_count_at_the_same_time_count_once_and_miss_nothing():
+    """The master asks for figures while the loop is at them, and requests go on coming."""
+    requests = some_requests()
+    plain = logged(RequestStats(), [*requests, *requests])
+    batched = logged(BatchedStats(), requests)
+    slow = batched.flush()
+    next(slow)
+    for request in requests:
+        logged(batched, [request])
+    batched.serialize_stats()
+    for _ in slow:
+        pass
+    for _ in batched.flush():
+        pass
+    assert figures(batched.total) == figures(plain.total)
