@@ -97,6 +97,8 @@ def print_review(review: Review, run: RunDirectory, *, report: bool = True) -> N
         "green" if review.exit_code == 0 else "red" if review.exit_code in (1, 4, 6) else "yellow"
     )
     console.print(Text(f"exit {review.exit_code}: {meaning}", style=style))
+    for sentence in review.accidents:
+        console.print(Text(f"- {sentence}"))
     if report:
         console.print(f"report: {run.path / 'report.html'}", soft_wrap=True, highlight=False)
     sys.stdout.flush()
