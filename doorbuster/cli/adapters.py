@@ -1,4 +1,4 @@
-"""What a plan names besides itself: its shop's adapter, its Locust file."""
+"""What a plan names besides itself: its shop's adapter and other files."""
 
 from pathlib import Path
 
@@ -13,11 +13,12 @@ def shop_of(plan: Plan) -> KnownShop:
 
 
 def require_files(plan: Plan) -> None:
-    """Insist on what a plan names besides itself: its adapter without mistakes, its Locust file."""
+    """Insist on what a plan names besides itself: its adapter without mistakes, and other files."""
     shop_of(plan)
-    locustfile = plan.traffic.locustfile
-    if locustfile is not None and not Path(locustfile).is_file():
-        raise PlanError(f"traffic.locustfile {locustfile!r}: no such file")
+    named = {"locustfile": plan.traffic.locustfile, "ca_file": plan.traffic.ca_file}
+    for key, name in named.items():
+        if name is not None and not Path(name).is_file():
+            raise PlanError(f"traffic.{key} {name!r}: no such file")
 
 
 def adapter_of(plan: Plan) -> str | None:

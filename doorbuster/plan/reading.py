@@ -84,7 +84,8 @@ def load_plan(
         "phases": _names(document, ("traffic", "arrivals"), "phase"),
         "faults": _fault_names(document),
         "shop": shop,
-        "folder": Path(source).parent,
+        # The processes of a run have other working folders.
+        "folder": Path(source).parent.absolute(),
     }
     try:
         plan = Plan.model_validate(_bare_kinds(plain(document)), context=context)
