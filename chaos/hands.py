@@ -66,6 +66,7 @@ class Hands:
         switches: Keeps apart the faults that want the same proxy shut.
         behaviours: Keeps apart the faults that want the provider to misbehave.
         on: The names of the faults that are on.
+        given_up: The components that a fault has ended for good: the old primary of a failover.
         pledges: The commands that end faults which would outlive us, by the faults' names.
         on_pledge: Told of all pledges when they change: whoever keeps them should we die.
         on_call: Told before each call, which may take a while: a database is copied by one.
@@ -81,6 +82,7 @@ class Hands:
     switches: Switches = field(default_factory=Switches)
     behaviours: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     on: set[str] = field(default_factory=set)
+    given_up: set[str] = field(default_factory=set)
     pledges: dict[str, tuple[str, ...]] = field(default_factory=dict)
     on_pledge: Callable[[Mapping[str, tuple[str, ...]]], None] = nobody_to_tell
     on_call: Callable[[], None] = nobody_to_tell

@@ -17,10 +17,14 @@ def proxy_listens(api_url: str, proxy: str) -> bool:
     url = f"{api_url.rstrip('/')}/proxies/{proxy}"
     try:
         with httpx.Client(timeout=ANSWER_BOUND_S, trust_env=False) as http:
-            answer = http.get(url).raise_for_status().json()
+            answer = http.get(url).raise_for_status()
     except httpx.HTTPError as error:
         raise DoorbusterError(f"GET {url}: {error or type(error).__name__}") from error
-    return accepts_connections(answer["listen"])
+    try:
+        address = str(answer.json()["listen"])
+    except (ValueError, LookupError, TypeError):
+        raise DoorbusterError(f"GET {url}: no Toxiproxy answers {answer.text[:80]!r}") from None
+    return accepts_connections(address)
 
 
 def accepts_connections(address: str) -> bool:

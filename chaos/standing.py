@@ -35,6 +35,18 @@ def on_processes(hands: Hands) -> Iterator[str]:
             yield f"a hog beside {name} (processes {', '.join(map(str, hogs))})"
 
 
+def fallen(hands: Hands) -> list[str]:
+    """Return one line for each component that has ended and that no fault has ended.
+
+    Ask when all faults are lifted.
+    """
+    return [
+        f"{name} ended by itself, by no fault of the plan; its last words are in {component.logs}"
+        for name, component in hands.topology.components.items()
+        if name not in hands.given_up and is_ended(component)
+    ]
+
+
 def on_provider(hands: Hands) -> Iterator[str]:
     provider = hands.topology.components.get("provider")
     if provider is None or is_ended(provider):

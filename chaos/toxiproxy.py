@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 import httpx
 import toxiproxy.proxy
-import toxiproxy.server
 from toxiproxy.api import APIConsumer
 
 from doorbuster.errors import NotFound, ToxiproxyError
@@ -67,8 +66,7 @@ class SessionConsumer(APIConsumer):  # type: ignore[misc]  # the library has no 
         return _send("DELETE", url, **options)
 
 
-# The library's classes look their consumer up here, by name.
-toxiproxy.server.APIConsumer = SessionConsumer
+# The library's class looks its consumer up here, by name.
 toxiproxy.proxy.APIConsumer = SessionConsumer
 
 
@@ -85,7 +83,6 @@ class ToxiproxyApi:
         self.url = url.rstrip("/")
         self._owner = owner
         self._session = httpx.Client(base_url=self.url, timeout=timeout_s, trust_env=False)
-        self._server = toxiproxy.server.Toxiproxy()
         self._knows_patch = True
 
     def close(self) -> None:
@@ -94,11 +91,11 @@ class ToxiproxyApi:
     def version(self) -> str:
         """Return the server's version, which is "git" for one that somebody built themselves."""
         with self._in_use():
-            text = SessionConsumer.get("/version").text
+            answer = SessionConsumer.get("/version")
         # Before 2.7 it is not JSON: the version stands there without quotes.
-        found = re.fullmatch(r'\{"version": ?"?([^"}]+)"?\}\s*', text)
+        found = re.fullmatch(r'\{"version": ?"?([^"}]+)"?\}\s*', answer.text)
         if found is None:
-            raise ToxiproxyError(f"GET {self.url}/version: no Toxiproxy answers {text[:80]!r}")
+            raise _no_toxiproxy(answer)
         return found[1]
 
     def create(self, name: str, *, listen: str, upstream: str) -> str:
@@ -106,7 +103,7 @@ class ToxiproxyApi:
         with self._changing(name):
             body = {"name": name, "listen": listen, "upstream": upstream}
             # The library asks for all proxies first, and would raise its own error for a 409.
-            made = SessionConsumer.post("/proxies", json=body).json()
+            made = _members(SessionConsumer.post("/proxies", json=body), "listen")
             self._require_shown(name, {"upstream": upstream, "enabled": True})
             return str(made["listen"])
 
@@ -120,7 +117,7 @@ class ToxiproxyApi:
         """Delete a proxy and create it as it was, enabled and without its toxics."""
         with self._in_use():
             path = f"/proxies/{quote(name, safe='')}"
-            was = SessionConsumer.get(path).json()
+            was = _members(SessionConsumer.get(path), "name", "listen", "upstream")
             SessionConsumer.delete(path)
             body = {key: was[key] for key in ("name", "listen", "upstream")}
             SessionConsumer.post("/proxies", json=body)
@@ -133,7 +130,7 @@ class ToxiproxyApi:
     def names(self) -> list[str]:
         """Return the names of all proxies on the server, ours or not."""
         with self._in_use():
-            return sorted(self._server.proxies())
+            return sorted(_members(SessionConsumer.get("/proxies")))
 
     def enable(self, name: str) -> None:
         self.update(name, enabled=True)
@@ -179,7 +176,11 @@ class ToxiproxyApi:
     def toxics(self, proxy: str) -> list[dict[str, Any]]:
         """Return the toxics of a proxy as the server describes them, in its order."""
         with self._in_use():
-            return list(SessionConsumer.get(f"{_path(proxy)}/toxics").json())
+            answer = SessionConsumer.get(f"{_path(proxy)}/toxics")
+            shown = _json(answer)
+            if not isinstance(shown, list) or not all(map(_is_toxic, shown)):
+                raise _no_toxiproxy(answer)
+            return shown
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
@@ -214,7 +215,7 @@ class ToxiproxyApi:
 
     def _require_shown(self, proxy: str, asked: Mapping[str, object]) -> None:
         path = _path(proxy)
-        _require_same(f"{self.url}{path}", asked, SessionConsumer.get(path).json())
+        _require_same(f"{self.url}{path}", asked, _members(SessionConsumer.get(path)))
 
     def _require_toxic(self, proxy: str, name: str, asked: Mapping[str, Any]) -> None:
         # From the list: a name with a slash has no path.
@@ -239,6 +240,30 @@ def _proxy(name: str) -> Any:
 def _path(proxy: str, toxic: str | None = None) -> str:
     path = f"/proxies/{quote(proxy, safe='')}"
     return path if toxic is None else f"{path}/toxics/{quote(toxic, safe='')}"
+
+
+def _members(answer: httpx.Response, *names: str) -> dict[str, Any]:
+    """Return the object that the server answered; whatever listens there may be no Toxiproxy."""
+    shown = _json(answer)
+    if not isinstance(shown, dict) or not shown.keys() >= set(names):
+        raise _no_toxiproxy(answer)
+    return shown
+
+
+def _json(answer: httpx.Response) -> object:
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise _no_toxiproxy(answer) from error
+
+
+def _is_toxic(shown: object) -> bool:
+    return isinstance(shown, dict) and shown.keys() >= {"name", "type"}
+
+
+def _no_toxiproxy(answer: httpx.Response) -> ToxiproxyError:
+    asked = answer.request
+    return ToxiproxyError(f"{asked.method} {asked.url}: no Toxiproxy answers {answer.text[:80]!r}")
 
 
 def _require_same(what: str, asked: Mapping[str, object], shown: Mapping[str, object]) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,10 @@ from doorbuster.errors import DoorbusterError
 
 SOURCES = Path(__file__).parents[1]
 END_BOUND_S = 60.0
+
+
+class WatchdogDied(DoorbusterError):
+    """It has ended before its time, and hears nothing more."""
 
 
 class Watchdog:
@@ -55,7 +60,13 @@ class Watchdog:
                 start_new_session=True,
             )
         watchdog = cls(process)
-        told = Word(run_id, str(journal.resolve()), proxy_api=proxy_api, lease_s=lease_s)
+        told = Word(
+            run_id,
+            str(journal.resolve()),
+            proxy_api=proxy_api,
+            folder=str(Path.cwd()),
+            lease_s=lease_s,
+        )
         watchdog._say(told)
         return watchdog
 
@@ -77,9 +88,19 @@ class Watchdog:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def has_swept(self) -> bool:
+        """Whether it took us for hung, and has ended the run without us."""
+        return self._process.poll() == 0
+
     def renew(self, for_s: float) -> None:
-        """Ask not to be taken for hung during the next `for_s` seconds."""
-        self._say(Word(lease_s=for_s))
+        """Ask not to be taken for hung during the next `for_s` seconds.
+
+        One that has died hears nothing and takes nobody for hung; faults are lifted all the same.
+        Whether it lives is for `alive` to say.
+        """
+        with suppress(WatchdogDied):
+            self._say(Word(lease_s=for_s))
 
     def use_proxy(self, url: str) -> None:
         """Name a Toxiproxy that the run uses and did not start."""
@@ -107,7 +128,9 @@ class Watchdog:
         try:
             self._process.stdin.write(msgspec.json.encode(word) + b"\n")
         except BrokenPipeError:
-            raise DoorbusterError(f"the watchdog has ended with {self._process.wait()}") from None
+            raise WatchdogDied(
+                f"the watchdog died ({self._process.wait()}): nobody would clean up after this run"
+            ) from None
 
     def _hang_up(self) -> None:
         """Close the pipe and wait; a watchdog that was not told of the end now sweeps."""

@@ -6,7 +6,6 @@ gone). Every line has the wall clock and the monotonic clock; the `clock` event 
 monotonic moment is second 0 of the run.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Literal, Self
 
 import msgspec
+
+from doorbuster.patient_file import PatientFile
 
 Kind = Literal[
     "run",
@@ -58,16 +59,25 @@ class JournalEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Journal:
-    """Appends events to a file, each with one write, safe to use from several threads."""
+    """Appends events to a file, each with one write, safe to use from several threads.
+
+    An event that cannot be written raises nothing: faults are lifted all the same. `trouble` says
+    so, and whoever directs the run ends it for that.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = PatientFile(path)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
+        self._file.close()
+
+    @property
+    def trouble(self) -> str:
+        """Why events are not in the file, "" if all are."""
+        return self._file.trouble
 
     def record(
         self, kind: Kind, edge: Edge, name: str, /, **detail: str | float | bool | None
@@ -76,7 +86,7 @@ class Journal:
         event = JournalEvent(
             kind, edge, name, datetime.now(UTC).isoformat(), time.monotonic(), dict(detail)
         )
-        os.write(self._fd, msgspec.json.encode(event) + b"\n")
+        self._file.append(msgspec.json.encode(event) + b"\n")
         return event
 
     @contextmanager

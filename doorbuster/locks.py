@@ -129,8 +129,8 @@ def _read(file: int) -> Holder | None:
 
 def _write(file: int, holder: Holder) -> None:
     os.lseek(file, 0, os.SEEK_SET)
-    os.ftruncate(file, 0)
-    os.write(file, msgspec.json.encode(holder))
+    # In this order: where there is no room to write, what was written before still stands.
+    os.ftruncate(file, os.write(file, msgspec.json.encode(holder)))
 
 
 def _in(lease_s: float) -> float:

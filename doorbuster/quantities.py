@@ -3,7 +3,8 @@
 import json
 import re
 from decimal import Decimal
-from typing import Annotated, Final
+from types import UnionType
+from typing import Annotated, Final, Union, get_args, get_origin
 
 from pydantic import BeforeValidator, PlainSerializer, Strict, WithJsonSchema
 
@@ -117,9 +118,9 @@ class Given(str):
     __slots__ = ()
 
 
-def _meant(value: object) -> object:
-    """Return the number or truth value that a variable's text is, anything else as it is."""
-    if not isinstance(value, Given):
+def meant(value: object, annotation: object) -> object:
+    """Return the number or truth value that a variable's text is where one is wanted."""
+    if not isinstance(value, Given) or not _numeric(annotation):
         return value
     try:
         return json.loads(value)
@@ -127,17 +128,26 @@ def _meant(value: object) -> object:
         return value
 
 
+def _numeric(annotation: object) -> bool:
+    """Tell whether a type is a number or truth value, bare, annotated or optional."""
+    if annotation in (int, float, bool):
+        return True
+    return get_origin(annotation) in (Annotated, Union, UnionType) and any(
+        _numeric(part) for part in get_args(annotation)
+    )
+
+
 def _text(pattern: str, example: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "examples": [example]})
 
 
-Whole = Annotated[int, BeforeValidator(_meant), Strict()]
+Whole = Annotated[int, Strict()]
 """A whole number, written as one: neither `true`, nor `7.0`, nor `"7"`."""
 
-Number = Annotated[float, BeforeValidator(_meant), Strict()]
+Number = Annotated[float, Strict()]
 """A number, written as one."""
 
-Flag = Annotated[bool, BeforeValidator(_meant), Strict()]
+Flag = Annotated[bool, Strict()]
 """`true` or `false`, neither a number nor a text."""
 
 Duration = Annotated[

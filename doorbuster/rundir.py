@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
-from doorbuster.errors import DoorbusterError, PlanError
+from doorbuster.errors import DoorbusterError, MissingPrerequisite, PlanError
+from doorbuster.room import NEEDED_MB, require_room
 
 SCHEMA_VERSION = 1
+_ELSEWHERE: Final = "free some, or name a folder that you may write to with --runs"
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -87,25 +89,27 @@ class RunDirectory:
 
 def new_run(runs: Path, plan_name: str) -> RunDirectory:
     """Create `runs/<plan>/<UTC time>/`; the plan's `latest` link and that of all point at it."""
+    require_room(_existing(runs), mb_min=NEEDED_MB, remedy=_ELSEWHERE)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     for suffix in ("", *(f"-{n}" for n in range(2, 100))):
         run = RunDirectory(runs / plan_name / (stamp + suffix))
         try:
             run.create()
-        except FileExistsError as error:
-            if not run.path.is_dir():
-                raise _not_writable(runs, error) from error
+        except FileExistsError:
             continue
         except OSError as error:
-            raise _not_writable(runs, error) from error
+            raise MissingPrerequisite(
+                f"cannot make {run.path} ({error.strerror}): {_ELSEWHERE}"
+            ) from None
         _point(runs / plan_name / "latest", run.path)
         _point(runs / "latest", run.path)
         return run
     raise DoorbusterError(f"a hundred runs of {plan_name!r} began in one second under {runs}")
 
 
-def _not_writable(runs: Path, error: OSError) -> PlanError:
-    return PlanError(f"--runs {runs}: {error.strerror}; expected a folder to write into")
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the deepest one on the way to it that is there."""
+    return next(step for step in (folder, *folder.absolute().parents) if step.exists())
 
 
 def find_run(runs: Path, name: str) -> RunDirectory:

@@ -7,7 +7,7 @@ proxy. A sample that cannot be had in time is left out: a gap in the series is e
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import psutil
 
 from doorbuster.clock import Clock
 from doorbuster.components import DatabaseNode, Topology
+from doorbuster.patient_file import PatientFile
 from doorbuster.rundir import RunDirectory
 from doorbuster.series import ProcessSecond, ReplicationSecond, StockSecond
 
@@ -79,12 +80,11 @@ class Sampler:
         name: str,
         sample: Callable[[], Awaitable[Sequence[msgspec.Struct]]],
     ) -> None:
-        path = self.series.series / f"{name}.ndjson"
-        with path.open("ab", buffering=0) as file:
+        with closing(PatientFile(self.series.series / f"{name}.ndjson")) as file:
             while not stop.is_set():
                 next_s = self.clock.now_s() + INTERVAL_S
                 rows = await sample()
-                file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+                file.append(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
                 await asyncio.to_thread(stop.wait, max(0.0, next_s - self.clock.now_s()))
 
     async def _stock(self, client: httpx.AsyncClient) -> list[StockSecond]:

@@ -103,6 +103,8 @@ def _mistakes(error: ValidationError) -> Iterator[str]:
 @contextmanager
 def read_run(directory: RunDirectory) -> Iterator[Run]:
     """Yield the evidence in `directory`, which is not changed."""
+    if not directory.plan.exists():
+        raise DoorbusterError(f"{directory.plan} is not there: expected a run directory")
     plan_facts = read_object(directory.plan)
     try:
         plan = Plan.model_validate(plan_facts.pop("plan", None))

@@ -75,6 +75,7 @@ def lose_primary(pair: Pair, fault: Fault, kind: Failover, hands: Hands) -> None
     if kind.by == "kill":
         with hands.called(Call("SIGKILL", component.name), fault=fault.name):
             component.kill()
+        hands.given_up.add(component.name)
         hands.require_seen(partial(is_ended, component), what=f"the end of {component.name}")
     else:
         with hands.called(Call("SIGSTOP", component.name), fault=fault.name):

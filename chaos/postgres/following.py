@@ -30,6 +30,7 @@ def follow(standby: DatabaseNode, *, of: DatabaseNode, fault: Fault, hands: Hand
         hands.api.point(proxy, upstream=of.upstream)
     with hands.called(Call("pg_basebackup", standby.component.name), fault=fault.name):
         files_of(standby).follow()
+    hands.given_up.discard(standby.component.name)
     hands.step("copied", fault=fault.name, node=standby.component.name)
     insist(partial(require_streaming, of), what="replication", bound_s=STREAM_BOUND_S)
     hands.step("following", fault=fault.name, node=standby.component.name)

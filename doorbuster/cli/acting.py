@@ -4,13 +4,14 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
-from doorbuster.cli.guard import Guard, guarded
+from doorbuster.cli.guard import SWEPT, Guard, guarded
 from doorbuster.cli.screen import Screen
 from doorbuster.cli.stacks import ProxyName
 from doorbuster.director import directing
 from doorbuster.errors import DoorbusterError, LeftBehind
 from doorbuster.journal import Journal
 from doorbuster.leftovers import leftovers_of
+from doorbuster.room import lack_in
 from doorbuster.rundir import RunDirectory
 
 CLEAN_UP = "clean-up"
@@ -61,11 +62,19 @@ class Failures:
             raise  # is in the journal already
         except DoorbusterError as error:
             name = CLEAN_UP if error.exit_code == LeftBehind.exit_code else "harness"
-            self.note(name, str(error))
+            # Whatever was missed then is what the watchdog had ended.
+            self.note(name, SWEPT if guard.watchdog.has_swept else str(error))
         except Exception as error:  # noqa: BLE001 - an accident of ours must not lose the run
-            log = self._run.logs / "director.log"
-            log.write_text(traceback.format_exc())
-            self.note("harness", f"{error!r}, see {log}")
+            self.note("harness", self._told(error))
+
+    def _told(self, error: Exception) -> str:
+        """Return the accident in words; the trace of one that is not the machine's is kept."""
+        lack = lack_in(error) if isinstance(error, OSError) else None
+        if lack is not None or not self._run.logs.is_dir():
+            return lack or f"{self._run.path} has gone"
+        log = self._run.logs / "director.log"
+        log.write_text(traceback.format_exc())
+        return f"{error!r}, see {log}"
 
     def note(self, name: str, message: str) -> None:
         self._journal.record("failure", "point", name, message=message)

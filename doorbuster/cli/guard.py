@@ -3,7 +3,7 @@
 import getpass
 import subprocess
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,12 +11,18 @@ from chaos.watchdog_client import Watchdog
 from doorbuster import leftovers
 from doorbuster.cli.stacks import ChosenStack, ProxyName, stack_of
 from doorbuster.environment import environment
+from doorbuster.errors import DoorbusterError
 from doorbuster.locks import Lock, locked
 from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory, write_json
 
 WAITING_LEASE_S: Final = 120.0
 """For the stages that do not tick: bringing the stack up, the final read, the clean-up."""
+
+SWEPT: Final = (
+    "this process had stood still for longer than its lease, stopped or starved, and the watchdog "
+    "has ended the run"
+)
 
 SWEPT_WITHIN_S: Final = 60.0
 
@@ -34,6 +40,13 @@ class Guard:
     watchdog: Watchdog
     lock: Lock | None = None
 
+    def require_watchdog(self) -> None:
+        """Insist that somebody would clean up after this run, and has not done so already."""
+        if self.watchdog.has_swept:
+            raise DoorbusterError(SWEPT)
+        if not self.watchdog.alive:
+            raise DoorbusterError("the watchdog died: nobody would clean up after this run")
+
     def sweep_stack(self) -> None:
         """End and remove whatever of the run's stack is still here."""
         leftovers.sweep_stack(self.run_id)
@@ -41,10 +54,15 @@ class Guard:
             subprocess.run((*self.stack.sweeper, self.run_id), check=True, timeout=SWEPT_WITHIN_S)
 
     def renew(self, lease_s: float) -> None:
-        """Tell that the director lives; it will do so again within `lease_s`."""
+        """Tell that the director lives; it will do so again within `lease_s`.
+
+        This raises nothing, since faults are lifted on the way: the run loop looks whether the
+        watchdog lives, and whether there is room for the lock's file.
+        """
         self.watchdog.renew(lease_s)
         if self.lock is not None:
-            self.lock.renew(WAITING_LEASE_S)
+            with suppress(OSError):
+                self.lock.renew(WAITING_LEASE_S)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import typer
 from doorbuster import __version__
 from doorbuster.cli.verbs import EPILOG, Verbs
 from doorbuster.errors import DoorbusterError
+from doorbuster.room import lack_in
 
 app = typer.Typer(
     name="doorbuster",
@@ -50,8 +51,9 @@ def run(arguments: Sequence[str]) -> int:
     except DoorbusterError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    except Exception:  # noqa: BLE001 - the one place that maps accidents to their exit code
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - the one place that maps accidents to their exit code
+        lack = lack_in(error) if isinstance(error, OSError) else None
+        print(lack or traceback.format_exc(), file=sys.stderr)
         return 4
     return code if isinstance(code, int) else 0
 

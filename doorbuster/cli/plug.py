@@ -1,5 +1,6 @@
 """Plugs the parts of one run together: watchdog, stack, traffic, faults, samples, the screen."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ import typer
 from msgspec.structs import asdict
 
 from chaos.inflict import Hands, inflict
-from chaos.standing import standing
+from chaos.standing import fallen, standing
 from chaos.toxiproxy import ToxiproxyApi
 from doorbuster.cli.guard import WAITING_LEASE_S, Guard
 from doorbuster.cli.interrupts import Interrupts
@@ -28,6 +29,7 @@ from doorbuster.faults import Fault
 from doorbuster.journal import Journal
 from doorbuster.news import News
 from doorbuster.plan import KnownShop, Plan
+from doorbuster.room import LEAST_MB, require_room
 from doorbuster.run import Beat, Parts, Stopped, Traffic
 from doorbuster.rundir import RunDirectory, write_json
 from doorbuster.stack.generator import generator
@@ -167,7 +169,13 @@ class Plug:
 
     def _standing(self, topology: Topology) -> list[str]:
         """Look for faults that stand; where nothing is ours there is nothing to look at."""
-        return standing(self._hands_on(topology)) if topology.proxies else []
+        if not topology.proxies:
+            return []
+        hands = self._hands_on(topology)
+        for line in fallen(hands):
+            self.journal.record("note", "point", line)
+            self.screen.say(line)
+        return standing(hands)
 
     def _hands_on(self, topology: Topology) -> Hands:
         """Return what faults act with, the same for all of a run."""
@@ -191,6 +199,8 @@ class Plug:
         if self.interrupts.asked:
             self.screen.say("stopping: no more arrivals, faults are lifted (again: only clean up)")
             raise Stopped("by hand", by_hand=True)
+        self.guard.require_watchdog()
+        self._require_room()
         if clock is None:
             self.guard.renew(WAITING_LEASE_S)
             return
@@ -199,17 +209,23 @@ class Plug:
             return
         self._looked_s = now_s
         self.guard.renew(TICKING_LEASE_S)
-        self._require_helpers(now_s)
+        self._require_proxy(now_s)
         if now_s > self.plan.limits.duration:
             raise Stopped(f"limits.duration: {now_s:.0f} s have passed", by_hand=False)
         self.screen.tick(clock)
         if condition := self.screen.watch.breach(now_s):
             raise Stopped(condition, by_hand=False)
 
-    def _require_helpers(self, now_s: float) -> None:
-        """Insist on what a run cannot do without and which is not part of the shop."""
-        if not self.guard.watchdog.alive:
-            raise DoorbusterError("the watchdog died: nobody would clean up after this run")
+    def _require_room(self) -> None:
+        """End the run while there is room for its report: what is not written proves nothing."""
+        remedy = "free some, or keep runs elsewhere with --runs"
+        require_room(self.run.path, mb_min=LEAST_MB, remedy=remedy)
+        if self.journal.trouble:
+            raise DoorbusterError(f"{self.journal.trouble}; {remedy}")
+        temporary = Path(tempfile.gettempdir())
+        require_room(temporary, mb_min=LEAST_MB, remedy="free some, or set TMPDIR to elsewhere")
+
+    def _require_proxy(self, now_s: float) -> None:
         if self._topology is not None and now_s - self._proxy_looked_s >= LOOK_AT_PROXY_EVERY_S:
             self._proxy_looked_s = now_s
             require_proxy(self._topology)

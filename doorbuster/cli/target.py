@@ -1,5 +1,6 @@
 """The shop that a plan drives: how to reach it, what it offers, and its back office."""
 
+import shutil
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -7,11 +8,31 @@ from doorbuster.backoffice import BackOffice
 from doorbuster.cli.adapters import adapter_of, shop_of
 from doorbuster.clock import Clock
 from doorbuster.components import Topology
+from doorbuster.errors import PlanError
 from doorbuster.levels import Offer
 from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory
 from doorbuster.samples import sampling
-from doorbuster.target_office import TargetOffice
+from doorbuster.target_office import TargetOffice, secrets_of
+
+
+def require_means(plan: Plan) -> None:
+    """Insist on what only the run itself needs: the books' secrets, the programs of `hooks`.
+
+    A fault whose `end` cannot be run would stay; better not to begin it.
+    """
+    if plan.target is not None:
+        secrets_of(plan.target)
+    for fault in plan.faults:
+        if fault.hooks is None:
+            continue
+        for moment in ("begin", "end", "verify"):
+            command = getattr(fault.hooks, moment)
+            if command is not None and shutil.which(command[0]) is None:
+                raise PlanError(
+                    f"fault {fault.name!r}: hooks.{moment}: {command[0]!r} is no program here: "
+                    "expected one on PATH, or the path of an executable file"
+                )
 
 
 def offers_of(plan: Plan) -> list[Offer]:

@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,10 @@ from pathlib import Path
 
 from doorbuster import leftovers
 from doorbuster.errors import MissingPrerequisite
+from doorbuster.room import require_room
 from doorbuster.stack.process import Account, Place
 
-FREE_BYTES_MIN = 512 * 1024**2
+FREE_MB_MIN = 512
 UNPRIVILEGED_USER = "nobody"
 
 
@@ -42,12 +42,8 @@ def make_folder(run_id: str) -> Path:
 
 
 def require_space(folder: Path) -> None:
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < FREE_BYTES_MIN:
-        raise MissingPrerequisite(
-            f"{folder.parent} has {free_bytes // 1024**2} MB free and a rehearsal needs "
-            f"{FREE_BYTES_MIN // 1024**2} MB: free some or set TMPDIR to another folder"
-        )
+    remedy = "free some or set TMPDIR to another folder"
+    require_room(folder.parent, mb_min=FREE_MB_MIN, remedy=remedy)
 
 
 def postgres_account(place: Place) -> Account | None:

@@ -15,9 +15,10 @@ from typing import get_args
 import httpx
 import pytest
 
-from chaos.standing import standing
-from doorbuster.faults import Fault
+from chaos.standing import fallen, standing
+from doorbuster.faults import COMPONENTS, Fault
 from doorbuster.faults.chance import RandomFaults, RandomKind, as_faults
+from doorbuster.faults.lots import Ground
 from doorbuster.run import act_out
 from doorbuster.timeline import Event, fault_events
 from tests.containers.shopping import open_sale, pay, reserve
@@ -30,11 +31,16 @@ SEEDS = range(int(os.environ.get("DOORBUSTER_SEEDS", "1")))
 FOR_S = float(os.environ.get("DOORBUSTER_SEED_SECONDS", "4"))
 CUSTOMERS = 3
 STOCK = 100_000
+REPLICAS = 2
+PARTS = (
+    *(name for name in COMPONENTS if name != "storefront-N"),
+    *(f"storefront-{n}" for n in range(1, REPLICAS + 1)),
+)
 
 
 @pytest.fixture(scope="module")
 def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
-    with drill_stack(tmp_path_factory.mktemp("logs"), replicas=2) as drill:
+    with drill_stack(tmp_path_factory.mktemp("logs"), replicas=REPLICAS, redis=True) as drill:
         with httpx.Client(base_url=drill.topology.shop_direct_url, trust_env=False) as http:
             open_sale(http, ops_token=drill.topology.ops_token, stock=STOCK)
         yield drill
@@ -81,11 +87,13 @@ def drawn(seed: int) -> list[Fault]:
             "at": "now",
             "for": f"{FOR_S:g}s",
             "kinds": get_args(RandomKind),
+            "on": PARTS,
             "rate": "120/m",
             "longest": "2s",
         }
     )
-    return [Fault.model_validate(line) for line in as_faults(wanted, seed=seed)]
+    ground = Ground(items=[["HOT"]], replicas=REPLICAS)
+    return [Fault.model_validate(line) for line in as_faults(wanted, seed=seed, ground=ground)]
 
 
 def play(faults: list[Fault], drill: Drill) -> None:
@@ -122,6 +130,7 @@ def test_whatever_breaks_is_lifted_and_nothing_confirmed_is_lost(drill: Drill, s
     with crowd.buying(seed):
         play(faults, drill)
         assert standing(drill.hands) == []
+        assert fallen(drill.hands) == []
         assert eventually(lambda: symptom(drill.topology.shop_url) == "200", bound_s=30.0)
         already = len(crowd.confirmed)
         assert eventually(lambda: len(crowd.confirmed) > already, bound_s=30.0), "nobody can buy"

@@ -3,14 +3,17 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import pytest
 
+from chaos.probe import proxy_listens
 from chaos.toxiproxy import NotFound, ToxiproxyApi, ToxiproxyError
 from doorbuster.errors import DoorbusterError
 from tests.proxy_servers import ProxyServer, both_servers, running
+from tests.scripted_server import keep_answering
+from tests.scripted_server import server as scripted
 
 pytestmark = pytest.mark.integration
 
@@ -247,6 +250,24 @@ def test_anything_but_success_is_raised(words: str) -> None:
         assert isinstance(raised.value, ToxiproxyError)
         assert raised.value.status == int(status)
         assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("body", ["<html>hello</html>", '["a", 2]', '{"hello": 1}', ""])
+@pytest.mark.parametrize("call", ["create", "toxics", "recreate", "enable", "version", "listens"])
+def test_what_is_no_toxiproxy_is_said_to_be_none(body: str, call: str) -> None:
+    success = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+    answer = scripted(keep_answering(success.encode(), times=1))
+    with answer as url, closing(ToxiproxyApi(url)) as api:
+        calls: dict[str, Callable[[], object]] = {
+            "create": lambda: api.create("shop", listen="127.0.0.1:0", upstream="127.0.0.1:1"),
+            "toxics": lambda: api.toxics("shop"),
+            "recreate": lambda: api.recreate("shop"),
+            "enable": lambda: api.enable("shop"),
+            "version": api.version,
+            "listens": lambda: proxy_listens(url, "shop"),
+        }
+        with pytest.raises(DoorbusterError, match=r"no Toxiproxy answers|enabled was set"):
+            calls[call]()
 
 
 def test_server_that_never_answers_is_given_up() -> None:

@@ -26,6 +26,7 @@ from doorbuster.errors import DoorbusterError
 from doorbuster.journal import JournalEvent
 from doorbuster.rundir import read_records
 from tests.proxy_servers import ProxyServer, running
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -231,8 +232,22 @@ def test_a_renewed_lease_holds_and_a_dead_watchdog_is_noticed(tmp_path: Path) ->
         watchdog._process.kill()
         watchdog._process.wait()
         assert not watchdog.alive
-        with pytest.raises(DoorbusterError, match="the watchdog has ended"):
-            watchdog.renew(60)
+        # Or else its death would stop the faults' ends, each of which renews the lease.
+        watchdog.renew(60)
+        with pytest.raises(DoorbusterError, match=r"the watchdog died \(-9\): nobody would"):
+            watchdog.use_undo({"one more": ("true",)})
+
+
+def test_one_that_swept_without_us_says_so(tmp_path: Path) -> None:
+    """Stopped for longer than the lease, a director must not take what was ended for a finding."""
+    with Watchdog.start("test-hung", journal=tmp_path / "j", lease_s=0.1) as watchdog:
+        assert eventually(lambda: not watchdog.alive, bound_s=BOUND_S)
+        assert watchdog.has_swept
+    with Watchdog.start("test-killed", journal=tmp_path / "j") as watchdog:
+        assert not watchdog.has_swept
+        watchdog._process.kill()
+        assert eventually(lambda: not watchdog.alive, bound_s=BOUND_S)
+        assert not watchdog.has_swept
 
 
 def sweeper(source: str) -> tuple[str, ...]:
@@ -253,12 +268,18 @@ def test_a_sweeper_removes_what_is_elsewhere(tmp_path: Path) -> None:
     assert swept.read_text() == "test-elsewhere"
 
 
-def test_faults_that_outlive_the_director_are_ended_by_their_commands(tmp_path: Path) -> None:
-    """The last word counts: what has been lifted meanwhile is not lifted again."""
+def test_faults_that_outlive_the_director_are_ended_by_their_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last word counts: what has been lifted meanwhile is not lifted again.
+
+    The commands work in the director's folder, as those of a plan that say `./mend` expect.
+    """
+    monkeypatch.chdir(tmp_path)
     mended, journal = tmp_path / "mended", tmp_path / "j"
     watchdog = Watchdog.start("test-undo", journal=journal)
     early = sweeper("open('never', 'w')")
-    late = sweeper(f"open({str(mended)!r}, 'w').write('yes')")
+    late = sweeper("open('mended', 'w').write('yes')")
     watchdog.use_undo({"early": early})
     watchdog.use_undo({"late": late, "stays": sweeper("sys.exit('it would not go')")})
     let_die(watchdog)

@@ -1,10 +1,11 @@
 """What faults need of the rest of the plan, and faults drawn by chance."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
+from doorbuster.faults.chance import RandomKind
 from doorbuster.plan import Plan
 from tests.fakes import PLAN, plan_of
 
@@ -104,8 +105,17 @@ def test_the_same_seed_draws_the_same_faults_and_another_one_others() -> None:
     assert plan_with(random=RANDOM, seed=8).faults != drawn
 
 
-def test_a_resolved_plan_keeps_the_faults_and_draws_none_again() -> None:
-    plan = plan_with({"on": "edge", "for": "1s", "down": {}}, random=RANDOM)
+def every_random_kind() -> dict[str, Any]:
+    kinds = [kind for kind in get_args(RandomKind) if kind != "flush"]
+    return {**RANDOM, "kinds": kinds, "rate": "300/m"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_resolved_plan_keeps_the_faults_and_draws_none_again(seed: int) -> None:
+    three = {**GOOD["storefront"], "replicas": 3}
+    chance = {**every_random_kind(), "seed": seed}
+    down = {"on": "edge", "for": "1s", "down": {}}
+    plan = plan_with(down, random=chance, storefront=three)
     resolved = plan.model_dump(mode="json", by_alias=True, exclude_none=True)
     again = Plan.model_validate(resolved)
     assert again.faults == plan.faults
@@ -117,8 +127,9 @@ def test_a_resolved_plan_keeps_the_faults_and_draws_none_again() -> None:
     ("change", "said"),
     [
         ({"kinds": []}, "at least 1 item"),
-        ({"kinds": ["failover"]}, "Input should be 'latency'"),
-        ({"on": ["edge"]}, "none of edge takes kill"),
+        ({"kinds": ["restore"]}, "Input should be 'latency'"),
+        ({"kinds": ["flush"]}, "nothing without a name takes flush: expected redis-server in `on`"),
+        ({"on": ["edge"]}, "none of edge takes kill: expected storefront or "),
         ({"on": ["edge", "provider", "webhooks", "cdn"]}, "cdn takes none of latency, kill"),
         ({"rate": "0/s"}, "expected more than 0"),
         ({"at_once": 0}, "greater than or equal to 1"),

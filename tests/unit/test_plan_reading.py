@@ -247,6 +247,17 @@ def test_a_run_keeps_its_plan(tmp_path: Path) -> None:
     assert read_plan(run) == loaded.plan
 
 
+def test_what_a_run_keeps_can_be_rehearsed_again(tmp_path: Path) -> None:
+    """With the faults that chance drew then, whatever seed the traffic gets now."""
+    chance = "random: {at: rush, for: 8s, kinds: [flap, crash_loop], rate: 60/m, longest: 1s}\n"
+    loaded, run = load(PLAN + chance), RunDirectory(tmp_path / "tiny" / "1")
+    run.create()
+    store_plan(run, loaded)
+    assert loaded.plan.faults
+    again = load_plan(run.plan.read_text(), source=str(run.plan), overrides=["seed=9"])
+    assert again.plan == loaded.plan.model_copy(update={"seed": 9, "random": None})
+
+
 def test_the_hash_is_of_the_intent() -> None:
     assert good().digest == load("# a remark\n" + PLAN.replace("60/s", "3600/m")).digest
     assert good().digest != load(PLAN, "seed=8").digest
