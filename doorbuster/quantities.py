@@ -1,19 +1,21 @@
 """Quantities as people write them in a plan: `10s`, `150/s`, `3%`, `64KB`, `"99.00"`."""
 
+import json
 import re
 from decimal import Decimal
-from typing import Annotated, Final
+from types import UnionType
+from typing import Annotated, Final, Union, get_args, get_origin
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, Strict, WithJsonSchema
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)", re.ASCII)
 _SECONDS: Final = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
-_RATE: Final = re.compile(r"(\d+(?:\.\d+)?)/(s|m)")
-_SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)%")
-_BYTES: Final = re.compile(r"(\d+)(B|KB|MB)")
+_RATE: Final = re.compile(r"(\d+(?:\.\d+)?)/(s|m)", re.ASCII)
+_SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)%", re.ASCII)
+_BYTES: Final = re.compile(r"(\d+)(B|KB|MB)", re.ASCII)
 _UNITS: Final = {"B": 1, "KB": 1000, "MB": 1000_000}
-_BYTE_RATE: Final = re.compile(r"(\d+)KB/s")
-_MONEY: Final = re.compile(r"(\d{1,12})\.(\d\d)")
+_BYTE_RATE: Final = re.compile(r"(\d+)KB/s", re.ASCII)
+_MONEY: Final = re.compile(r"(\d{1,12})\.(\d\d)", re.ASCII)
 
 LONGEST_S: Final = 10_000_000 * 3600
 HIGHEST_PER_S: Final = 10_000_000
@@ -110,9 +112,43 @@ def _plain(number: Decimal) -> str:
     return f"{number.normalize():f}"
 
 
+class Given(str):
+    """A text that an environment variable was put into; alone, it may stand for a number."""
+
+    __slots__ = ()
+
+
+def meant(value: object, annotation: object) -> object:
+    """Return the number or truth value that a variable's text is where one is wanted."""
+    if not isinstance(value, Given) or not _numeric(annotation):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _numeric(annotation: object) -> bool:
+    """Tell whether a type is a number or truth value, bare, annotated or optional."""
+    if annotation in (int, float, bool):
+        return True
+    return get_origin(annotation) in (Annotated, Union, UnionType) and any(
+        _numeric(part) for part in get_args(annotation)
+    )
+
+
 def _text(pattern: str, example: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "examples": [example]})
 
+
+Whole = Annotated[int, Strict()]
+"""A whole number, written as one: neither `true`, nor `7.0`, nor `"7"`."""
+
+Number = Annotated[float, Strict()]
+"""A number, written as one."""
+
+Flag = Annotated[bool, Strict()]
+"""`true` or `false`, neither a number nor a text."""
 
 Duration = Annotated[
     float,

@@ -21,6 +21,8 @@ from doorbuster.errors import DoorbusterError
 from doorbuster.journal import JournalEvent
 from doorbuster.ledger import LEDGER_TABLES, PROVIDER_TABLES
 from doorbuster.plan import Plan
+from doorbuster.plan.document import dotted
+from doorbuster.plan.wording import expectation
 from doorbuster.rundir import RunDirectory, read_records
 from reports.reading.derived import derive
 from reports.reading.loading import TABLES, load, read_object
@@ -93,6 +95,11 @@ class Run:
         return f"{book} is cut: {held} of {claimed} rows are there" if held < claimed else None
 
 
+def _mistakes(error: ValidationError) -> Iterator[str]:
+    for found in error.errors(include_url=False):
+        yield f"{dotted(found['loc']) or 'plan'}: {expectation(found)}"
+
+
 @contextmanager
 def read_run(directory: RunDirectory) -> Iterator[Run]:
     """Yield the evidence in `directory`, which is not changed."""
@@ -103,7 +110,7 @@ def read_run(directory: RunDirectory) -> Iterator[Run]:
         plan = Plan.model_validate(plan_facts.pop("plan", None))
     except ValidationError as error:
         raise DoorbusterError(
-            f"{directory.plan}: no plan that this version reads: {error}"
+            f"{directory.plan}: no plan that this version reads: {'; '.join(_mistakes(error))}"
         ) from error
     with closing(_connect()) as connection:
         cut_lines = load(connection, directory)

@@ -26,6 +26,12 @@ class Review:
     reasons: tuple[Reason, ...]
     impossible: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def accidents(self) -> tuple[str, ...]:
+        """The reasons that lie in how the run went: no verdict tells them."""
+        told = {f"{verdict.name}: {verdict.evidence}" for verdict in self.verdicts}
+        return tuple(reason.sentence for reason in self.reasons if reason.sentence not in told)
+
 
 def judged(run: Run) -> Review:
     """Ask every check and every budget of the plan."""

@@ -5,17 +5,15 @@ Reading and validating only; `shop` compiles an adapter into functions.
 
 from collections.abc import Iterator, Sequence
 from importlib import resources
-from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from doorbuster.errors import PlanError
 from doorbuster.faults import Frozen
+from doorbuster.plan.document import dotted, located, parsed, plain, read_text
+from doorbuster.plan.wording import expectation, shown
 from scenarios.adapters.operations import Operations
 from scenarios.adapters.rules import Told
 from scenarios.adapters.sources import HeaderName, JsonPath
@@ -79,10 +77,7 @@ def reference_text() -> str:
 
 def read_adapter_file(path: Path) -> str:
     """Return the text of an adapter file, or say what is wrong with the path."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"{path}: {error}; expected an adapter file in YAML") from error
+    return read_text(path, what="an adapter file in YAML")
 
 
 def parse_adapter(text: str, *, source: str, columns: Sequence[str] | None = None) -> Adapter:
@@ -93,21 +88,10 @@ def parse_adapter(text: str, *, source: str, columns: Sequence[str] | None = Non
     document = parsed(text, source=source)
     context = {"told": told_in(document), "columns": columns}
     try:
-        return Adapter.model_validate(_plain(document), context=context)
+        return Adapter.model_validate(plain(document), context=context)
     except ValidationError as error:
         mistakes = sorted(set(_mistakes(error, document)))
         raise PlanError("\n".join(f"{source}: {m}" for _, m in mistakes)) from error
-
-
-def parsed(text: str, *, source: str) -> Any:
-    """Return the document in `text`, which knows the lines that things stand on."""
-    try:
-        return YAML(typ="rt").load(StringIO(text))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PlanError(f"{source}: line {line}: {error.problem or error.context}") from error
-    except YAMLError as error:
-        raise PlanError(f"{source}: {error}") from error
 
 
 def told_in(node: Any) -> tuple[str, ...]:
@@ -126,30 +110,18 @@ def told_in(node: Any) -> tuple[str, ...]:
 
 def line_of(document: Any, path: tuple[str | int, ...]) -> int:
     """Return the line (from 1) of the deepest part of `path` that the document has."""
-    line, node = 1, document
-    for part in path:
-        if not isinstance(node, CommentedMap | CommentedSeq) or part not in (node.lc.data or {}):
-            break
-        line = int(node.lc.data[part][0]) + 1
-        node = node[part]
-    return line
-
-
-def _plain(node: Any) -> Any:
-    """Return the document as plain dicts, lists and scalars."""
-    if isinstance(node, dict):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
+    return located(document, path)[0] or 1
 
 
 def _mistakes(error: ValidationError, document: Any) -> Iterator[tuple[int, str]]:
     for found in error.errors(include_url=False):
         path = tuple(part for part in found["loc"] if part != "[key]")
-        line, dotted = line_of(document, path), ".".join(map(str, path))
-        message = "unknown key" if found["type"] == "extra_forbidden" else found["msg"]
-        yield line, f"line {line}: {dotted}: {message.removeprefix('Value error, ')}"
+        line, value = line_of(document, path), shown(found["input"])
+        if found["type"] == "extra_forbidden":
+            said = "unknown key"
+        elif found["type"] == "missing":
+            said = "is missing"
+        else:
+            said = expectation(found)
+        put = f" = {value}" if said.startswith("expected ") and value is not None else ""
+        yield line, f"line {line}: {dotted(path)}{put}: {said}"

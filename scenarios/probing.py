@@ -18,6 +18,7 @@ from scenarios.shop import Sequence, speak
 from scenarios.step import Step
 
 SHOWN_CHARS: Final = 160
+NO_SUCH_ITEM: Final = "doorbuster-no-such-item"
 NOWHERE: Final = (404, 405, 501)
 _OF_AN_ORDER: Final = ("reserve", "pay", "status", "cancel")
 Place = tuple[str | int, ...]
@@ -96,7 +97,7 @@ class Probe:
             self.found.said.append(
                 "  nothing was reserved, so pay, status and cancel are not asked"
             )
-        self._ask("view", "doorbuster-no-such-item")
+        self._ask("view", NO_SUCH_ITEM)
         return self.found
 
     def not_seen(self) -> Iterator[tuple[Place, Rule]]:
@@ -192,7 +193,7 @@ class Probe:
                     for name in _unreadable(rule, seen):
                         self._blame_extract((*here, "extract", name), rule, name, reply)
                     return compiled[number].told(seen, step, told)
-            self._blame_unmapped(place, reply)
+            self._blame_unmapped(place, reply, step)
             return unmapped(reply.status)
 
         return judge
@@ -202,8 +203,10 @@ class Probe:
             place, f"nothing fitting at {rule.extract[name]} of the answer {_told(reply)}"
         )
 
-    def _blame_unmapped(self, place: Place, reply: Answer) -> None:
-        if reply.status in NOWHERE:
+    def _blame_unmapped(self, place: Place, reply: Answer, step: Step) -> None:
+        if step.sku == NO_SUCH_ITEM:
+            message = f"no rule is for the answer about an item that is not there: {_told(reply)}"
+        elif reply.status in NOWHERE:
             message = f"{_told(reply)}: does its path exist? no rule is for this answer"
         else:
             message = f"no rule is for the answer {_told(reply)}"

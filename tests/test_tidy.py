@@ -14,7 +14,7 @@ TEXTS = [
     path
     for pattern in ("*", ".ci/*", "docs/**/*", "doorbuster/plans/*", "scenarios/adapters/*.yaml")
     for path in sorted(ROOT.glob(pattern))
-    if path.is_file() and path.suffix != ".png"
+    if path.is_file() and path.suffix != ".png" and path.name != ".git"  # a worktree's pointer
 ]
 
 IMAGES = {"Dockerfile", "docker-compose.yml"}  # their paths are inside of a container

@@ -18,7 +18,7 @@ from doorbuster.cli.plans import (
     find_plan,
 )
 from doorbuster.cli.plug import Plug, ProxyOption
-from doorbuster.cli.results import RUNS, RunsOption
+from doorbuster.cli.runs import RUNS, RunsOption
 from doorbuster.cli.screen import Screen
 from doorbuster.components import Topology
 from doorbuster.gate import Gate

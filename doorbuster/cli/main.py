@@ -1,4 +1,4 @@
-"""The `doorbuster` command: its verbs, and the exit code of each way to end."""
+"""The `doorbuster` command, and the exit code of each way to end."""
 
 import sys
 import traceback
@@ -8,15 +8,13 @@ from typing import Annotated
 import typer
 
 from doorbuster import __version__
-from doorbuster.cli import capacity, doctor, people, plans, proxy, rehearse, results, up, worker
+from doorbuster.cli.verbs import EPILOG, Verbs
 from doorbuster.errors import DoorbusterError
 from doorbuster.room import lack_in
-from doorbuster.verdicts import EXIT_CODES
-
-EPILOG = "Exit codes: " + " · ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
 
 app = typer.Typer(
     name="doorbuster",
+    cls=Verbs,
     help="Rehearse a flash sale before the sale.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -39,24 +37,6 @@ def _options(
     ] = False,
 ) -> None:
     """Rehearse a flash sale before the sale."""
-
-
-app.command("rehearse", epilog=EPILOG)(rehearse.rehearse)
-app.command("capacity", epilog=EPILOG)(capacity.capacity)
-app.command("doctor")(doctor.doctor)
-app.command("up")(up.up)
-app.command("worker")(worker.worker)
-app.command("report")(results.report)
-app.command("check")(results.check)
-app.command("journal")(results.journal)
-app.command("note")(people.note)
-app.command("act")(people.act)
-app.command("stop")(people.stop)
-app.command("plans")(plans.plans)
-app.command("strategies")(plans.strategies)
-app.command("validate")(plans.validate)
-app.command("schema")(plans.schema)
-app.command("proxy")(proxy.proxy)
 
 
 def run(arguments: Sequence[str]) -> int:

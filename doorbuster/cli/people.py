@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from doorbuster.cli.results import RUNS, RunsOption
+from doorbuster.cli.runs import RUNS, RunsOption
 from doorbuster.director import director_of, run_under_way
 from doorbuster.errors import LeftBehind, PlanError
 from doorbuster.journal import Journal

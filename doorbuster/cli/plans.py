@@ -13,8 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from doorbuster.cli.probe import probe
-from doorbuster.cli.target import require_files
+from doorbuster.cli.adapters import require_files
 from doorbuster.errors import DoorbusterError, PlanError
 from doorbuster.plan import KnownShop, LoadedPlan, Plan, load_plan
 from doorbuster.plan.reading import read_plan_file
@@ -149,6 +148,9 @@ def validate(
     if at is not None and not probe_:
         raise PlanError(f"--at {at}: expected --probe with it")
     if probe_:
+        # Here and not above: only a probe needs what talks to a shop.
+        from doorbuster.cli.probe import probe  # noqa: PLC0415
+
         probe(loaded.plan, at)
 
 

@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from doorbuster.cli.target import adapter_of, shop_of
+from doorbuster.cli.adapters import adapter_of, shop_of
 from doorbuster.errors import PlanError
 from doorbuster.plan import Plan
+from doorbuster.plan.document import parsed
 from doorbuster.plan.target import Target
 from doorbuster.stack.external import require_marker, resolved
-from scenarios.adapter import line_of, parsed, reference_text
+from scenarios.adapter import line_of, reference_text
 from scenarios.plain_wire import PlainWire
 from scenarios.probing import Probe
 from scenarios.shopper import users_of

@@ -23,7 +23,7 @@ from doorbuster.cli.plans import (
     summary_of,
 )
 from doorbuster.cli.plug import Plug, ProxyOption
-from doorbuster.cli.results import RUNS, RunsOption
+from doorbuster.cli.runs import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
 from doorbuster.cli.target import require_means
 from doorbuster.cli.traffic import (

@@ -89,14 +89,18 @@ def print_review(review: Review, run: RunDirectory, *, report: bool = True) -> N
         style = STYLES[verdict.ruling]
         evidence = "\n".join((verdict.evidence, *first_witnesses(verdict)))
         table.add_row(Text(verdict.ruling, style=style), verdict.name, Text(evidence))
-    for name, lacking in review.impossible.items():
-        table.add_row(Text("-"), name, Text(f"not possible at this level; it needs {lacking}"))
+    for lacking in dict.fromkeys(review.impossible.values()):
+        names = [name for name, what in review.impossible.items() if what == lacking]
+        said = f"not possible at this level; it needs {lacking}"
+        table.add_row(Text("-"), "\n".join(names), Text(said))
     console.print(table)
     meaning = EXIT_CODES[review.exit_code]
     style = (
         "green" if review.exit_code == 0 else "red" if review.exit_code in (1, 4, 6) else "yellow"
     )
     console.print(Text(f"exit {review.exit_code}: {meaning}", style=style))
+    for sentence in review.accidents:
+        console.print(Text(f"- {sentence}"))
     if report:
         console.print(f"report: {run.path / 'report.html'}", soft_wrap=True, highlight=False)
     sys.stdout.flush()

@@ -1,45 +1,19 @@
-"""The shop that a plan drives: how it is spoken to, what it offers, and its back office."""
+"""The shop that a plan drives: how to reach it, what it offers, and its back office."""
 
 import shutil
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 from doorbuster.backoffice import BackOffice
+from doorbuster.cli.adapters import adapter_of, shop_of
 from doorbuster.clock import Clock
 from doorbuster.components import Topology
 from doorbuster.errors import PlanError
 from doorbuster.levels import Offer
 from doorbuster.plan import Plan
-from doorbuster.plan.recorded import read_columns
 from doorbuster.rundir import RunDirectory
 from doorbuster.samples import sampling
 from doorbuster.target_office import TargetOffice, secrets_of
-from scenarios.endpoint import trusting
-from scenarios.shops import KnownShop, known_shop
-
-
-def shop_of(plan: Plan) -> KnownShop:
-    """Read the adapter that a plan names; what is wrong with it is a mistake of the plan."""
-    data = plan.traffic.data
-    try:
-        columns = read_columns(Path(data.users)) if data else ()
-    except ValueError as error:
-        raise PlanError(f"traffic.data: {error}") from error
-    return known_shop(adapter_of(plan), columns=columns)
-
-
-def require_files(plan: Plan) -> None:
-    """Insist on what a plan names besides itself.
-
-    That is its adapter without mistakes, its Locust file, and certificates that can be read.
-    """
-    shop_of(plan)
-    traffic = plan.traffic
-    if traffic.locustfile is not None and not Path(traffic.locustfile).is_file():
-        raise PlanError(f"traffic.locustfile {traffic.locustfile!r}: no such file")
-    if traffic.ca_file is not None:
-        trusting(traffic.ca_file)
 
 
 def require_means(plan: Plan) -> None:
@@ -59,10 +33,6 @@ def require_means(plan: Plan) -> None:
                     f"fault {fault.name!r}: hooks.{moment}: {command[0]!r} is no program here: "
                     "expected one on PATH, or the path of an executable file"
                 )
-
-
-def adapter_of(plan: Plan) -> str | None:
-    return None if plan.shop == "reference" else plan.shop
 
 
 def offers_of(plan: Plan) -> list[Offer]:

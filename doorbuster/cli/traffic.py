@@ -11,7 +11,8 @@ import msgspec
 import typer
 from msgspec.structs import replace
 
-from doorbuster.cli.target import adapter_of, way_to
+from doorbuster.cli.adapters import adapter_of
+from doorbuster.cli.target import way_to
 from doorbuster.components import Topology
 from doorbuster.errors import PlanError
 from doorbuster.news import News

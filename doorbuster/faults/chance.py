@@ -10,7 +10,7 @@ from doorbuster.faults.kind import Frozen
 from doorbuster.faults.lots import Drawn, Ground, draw_settings
 from doorbuster.faults.network import above_zero
 from doorbuster.faults.table import COMPONENTS, NEED_REDIS, component_takes
-from doorbuster.quantities import Duration, Rate, duration_text
+from doorbuster.quantities import Duration, Rate, Whole, duration_text
 
 RandomKind = Literal[
     "latency",
@@ -65,8 +65,8 @@ class RandomFaults(Frozen):
     on: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     rate: Annotated[Rate, AfterValidator(above_zero)]
     longest: Annotated[Duration, AfterValidator(above_zero)] = 3.0
-    at_once: Annotated[int, Field(ge=1, le=16)] = 2
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    at_once: Annotated[Whole, Field(ge=1, le=16)] = 2
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] | None = None
 
     @model_validator(mode="after")
     def _each_has_a_place(self) -> "RandomFaults":

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from doorbuster.faults.kind import MOMENT_S, Kind
 from doorbuster.faults.network import above_zero
-from doorbuster.quantities import Duration
+from doorbuster.quantities import Duration, Flag, Whole
 
 
 class Failover(Kind):
@@ -22,7 +22,7 @@ class Failover(Kind):
     """
 
     detection: Duration = 3.0
-    fence: bool = True
+    fence: Flag = True
     lose: Literal["process", "machine"] = "process"
     by: Literal["kill", "pause"] = "kill"
 
@@ -57,7 +57,7 @@ class Lock(Kind):
 class Connections(Kind):
     """The server has no connection slots for the shop but `left`; the shop loses its others."""
 
-    left: Annotated[int, Field(ge=0, le=1000)] = 0
+    left: Annotated[Whole, Field(ge=0, le=1000)] = 0
 
 
 class Restore(Kind):

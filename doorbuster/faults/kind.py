@@ -1,6 +1,10 @@
 """What every part of a plan and every kind of fault has in common."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from doorbuster.quantities import meant
 
 MOMENT_S = 0.1
 """How long a fault lasts that happens at once and has nothing to lift."""
@@ -10,6 +14,15 @@ class Frozen(BaseModel):
     """A part of a plan: frozen, and no key that is not known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_variables(cls, raw: Any) -> Any:
+        """Read numbers that come from environment variables, which are texts."""
+        if not isinstance(raw, dict):
+            return raw
+        wanted = {field.alias or name: field.annotation for name, field in cls.model_fields.items()}
+        return {key: meant(value, wanted.get(key)) for key, value in raw.items()}
 
 
 class Kind(Frozen):

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from doorbuster.faults.kind import MOMENT_S, Kind, cycle_beats_s
 from doorbuster.faults.network import above_zero
-from doorbuster.quantities import Duration
+from doorbuster.quantities import Duration, Whole
 
 
 class Kill(Kind):
@@ -72,4 +72,4 @@ class CrashLoop(Kind):
 class Hog(Kind):
     """Busy processes beside it want the processors that it needs."""
 
-    cores: Annotated[int, Field(ge=1, le=64)] = 1
+    cores: Annotated[Whole, Field(ge=1, le=64)] = 1

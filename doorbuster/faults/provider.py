@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, get_args
 from pydantic import Field, model_validator
 
 from doorbuster.faults.kind import Kind
-from doorbuster.quantities import Duration, Rate, Share
+from doorbuster.quantities import Duration, Flag, Number, Rate, Share, Whole
 
 Mode = Literal[
     "slow",
@@ -68,16 +68,16 @@ class Respond(Kind):
 
     mode: Mode
     share: Share | None = None
-    first: Annotated[int, Field(ge=1)] | None = None
+    first: Annotated[Whole, Field(ge=1)] | None = None
     calls: Annotated[tuple[ProviderCall, ...], Field(min_length=1)] | None = None
     delay: Duration | None = None
-    sigma: Annotated[float, Field(ge=0, le=3)] | None = None
+    sigma: Annotated[Number, Field(ge=0, le=3)] | None = None
     code: Annotated[str, Field(min_length=1)] | None = None
     status: Literal[500, 502, 503, 504] | None = None
-    effect: bool | None = None
-    announce: bool | None = None
-    copies: Annotated[int, Field(ge=2, le=100)] | None = None
-    concurrent: bool | None = None
+    effect: Flag | None = None
+    announce: Flag | None = None
+    copies: Annotated[Whole, Field(ge=2, le=100)] | None = None
+    concurrent: Flag | None = None
     rate: Rate | None = None
     difference: Literal["amount", "missing", "double"] | None = None
 

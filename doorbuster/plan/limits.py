@@ -7,7 +7,7 @@ from pydantic import Field
 
 from doorbuster.faults import Frozen
 from doorbuster.plan.traffic import Traffic
-from doorbuster.quantities import Duration, Rate
+from doorbuster.quantities import Duration, Rate, Whole
 
 
 class Limits(Frozen):
@@ -21,7 +21,7 @@ class Limits(Frozen):
 
     rate: Rate = 2000.0
     duration: Duration = 3600.0
-    concurrent_faults: Annotated[int, Field(ge=1)] = 4
+    concurrent_faults: Annotated[Whole, Field(ge=1)] = 4
 
 
 def peak_per_s(traffic: Traffic) -> float:

@@ -18,7 +18,7 @@ from doorbuster.plan.sale import Sale
 from doorbuster.plan.storefront import Storefront, known_shop
 from doorbuster.plan.target import ShopName, Target, require_reach
 from doorbuster.plan.traffic import Traffic
-from doorbuster.quantities import Duration
+from doorbuster.quantities import Duration, Whole
 
 DEFAULT_GOOD_WITHIN_S = 1.0
 DEFAULT_SEED = 7
@@ -29,7 +29,7 @@ class Plan(Frozen):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
     description: str = ""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = DEFAULT_SEED
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = DEFAULT_SEED
     stack: Literal["embedded", "containers", "external"] = "embedded"
     target: Target | None = None
     shop: ShopName = "reference"

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from doorbuster.faults import Frozen
 from doorbuster.plan.recorded import folder_of, read_users
+from doorbuster.quantities import Whole
 
 Persona = Literal[
     "patient",
@@ -40,7 +41,7 @@ def _some_weight(weights: dict[Any, int]) -> dict[Any, int]:
     return weights
 
 
-Weight = Annotated[int, Field(ge=0, le=1_000_000)]
+Weight = Annotated[Whole, Field(ge=0, le=1_000_000)]
 Personas = Annotated[dict[Persona, Weight], AfterValidator(_some_weight)]
 Channel = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
 Channels = Annotated[dict[Channel, Weight], AfterValidator(_some_weight)]
@@ -59,7 +60,7 @@ class Data(Frozen):
 
     users: str
     take: Literal["once", "cycle"] = "cycle"
-    rows: Annotated[int, Field(ge=1)]
+    rows: Annotated[Whole, Field(ge=1)]
 
     @model_validator(mode="before")
     @classmethod

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from doorbuster.anchors import Anchor
 from doorbuster.faults import Frozen
 from doorbuster.opening import OpensAt
-from doorbuster.quantities import Duration, Money, Share
+from doorbuster.quantities import Duration, Money, Number, Share, Whole
 
 LEAD_MAX_S: Final = 7 * 86_400
 
@@ -28,13 +28,13 @@ class Item(Frozen):
     """
 
     sku: SkuPattern
-    count: Annotated[int, Field(ge=1, le=10_000)] = 1
-    stock: Annotated[int, Field(ge=0, le=100_000_000)]
+    count: Annotated[Whole, Field(ge=1, le=10_000)] = 1
+    stock: Annotated[Whole, Field(ge=0, le=100_000_000)]
     price: Money
     demand: Share
-    limit_per_user: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    low_stock_at: Annotated[int, Field(ge=0)] | None = None
-    skew: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 0.0
+    limit_per_user: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = None
+    low_stock_at: Annotated[Whole, Field(ge=0)] | None = None
+    skew: Annotated[Number, Field(ge=0, le=10, allow_inf_nan=False)] = 0.0
 
     @model_validator(mode="after")
     def _numbered(self) -> "Item":

@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 from doorbuster.curves import Curve, Joined, Linear, Reactions
 from doorbuster.faults import Frozen
 from doorbuster.plan.recorded import COUNT_MAX, folder_of, read_series
-from doorbuster.quantities import Duration, Rate, Share, duration_text, rate_text
+from doorbuster.quantities import Duration, Number, Rate, Share, Whole, duration_text, rate_text
 
 REACTION_SIGMA: Final = 0.6
 EARLY_BY_S: Final = 1.0
@@ -28,7 +28,7 @@ class Burst(Frozen):
         early: The share whose clocks are fast; they come up to a second before the start.
     """
 
-    visitors: Annotated[int, Field(ge=1, le=1_000_000)]
+    visitors: Annotated[Whole, Field(ge=1, le=1_000_000)]
     spread: Duration | None = None
     reaction: Duration | None = None
     early: Share = 0.0
@@ -73,7 +73,7 @@ class Spike(Frozen):
     """
 
     to: Rate | None = None
-    times: Annotated[float, Field(gt=1, le=10_000, allow_inf_nan=False)] | None = None
+    times: Annotated[Number, Field(gt=1, le=10_000, allow_inf_nan=False)] | None = None
     after: Duration = 0.0
     rise: Duration = 1.0
     hold: Duration = 0.0
@@ -114,7 +114,7 @@ class Spike(Frozen):
 class Peak(Frozen):
     """A crowd that swells and ebbs over the whole phase: what has come is a smooth step."""
 
-    visitors: Annotated[int, Field(ge=1, le=COUNT_MAX)]
+    visitors: Annotated[Whole, Field(ge=1, le=COUNT_MAX)]
 
     @property
     def text(self) -> str:
@@ -130,8 +130,8 @@ class Series(Frozen):
     """
 
     file: str | None = None
-    counts: Annotated[tuple[Annotated[int, Field(ge=0, le=COUNT_MAX)], ...], Field(min_length=1)]
-    scale: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = 1.0
+    counts: Annotated[tuple[Annotated[Whole, Field(ge=0, le=COUNT_MAX)], ...], Field(min_length=1)]
+    scale: Annotated[Number, Field(gt=0, le=10_000, allow_inf_nan=False)] = 1.0
 
     @model_validator(mode="before")
     @classmethod

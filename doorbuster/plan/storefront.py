@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from doorbuster.faults import Frozen
-from doorbuster.quantities import Duration, Rate
+from doorbuster.quantities import Duration, Rate, Whole
 
 REDIS: Final = "redis"
 """What a strategy or flaw says it needs when it is built on Redis."""
@@ -106,7 +106,7 @@ class WaitingRoom(Frozen):
     """
 
     rate: Annotated[Rate, AfterValidator(_some_rate)]
-    active: Annotated[int, Field(ge=1)]
+    active: Annotated[Whole, Field(ge=1)]
     lease: Annotated[Duration, AfterValidator(_some_seconds)] = 300.0
 
 
@@ -124,7 +124,7 @@ class Storefront(Frozen):
         waiting_room: A line before the checkout; without this there is none.
     """
 
-    replicas: Annotated[int, Field(ge=1, le=16)] = 1
+    replicas: Annotated[Whole, Field(ge=1, le=16)] = 1
     reservation: Annotated[str, AfterValidator(_known_strategy)] = "conditional_update"
     flaws: Annotated[
         tuple[Annotated[str, AfterValidator(_known_flaw)], ...], AfterValidator(_once)

@@ -18,7 +18,7 @@ from doorbuster.plan.phases import Arrivals
 from doorbuster.plan.shapes import EARLY_BY_S
 from doorbuster.plan.target import beside_plan
 from doorbuster.plan.together import Doubled, Rendezvous
-from doorbuster.quantities import Duration
+from doorbuster.quantities import Duration, Whole
 
 WARMUP: Final = "warmup"
 """The name of what comes before the first phase; no phase can have it."""
@@ -72,16 +72,16 @@ class Traffic(Frozen):
     data: Data | None = None
     rendezvous: Annotated[tuple[Rendezvous, ...], Field(max_length=20)] = ()
     doubled: Annotated[tuple[Doubled, ...], Field(max_length=20)] = ()
-    max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = 2000
+    max_in_flight: Annotated[Whole, Field(ge=1, le=1_000_000)] = 2000
     max_lateness: Duration | None = None
     timeout: Annotated[Duration, Field(gt=0)] = 3.0
     connect_timeout: Annotated[Duration, Field(gt=0)] | None = None
     connections: Literal["per_shopper", "shared"] = "per_shopper"
-    redirects: Annotated[int, Field(ge=0, le=10)] = 0
+    redirects: Annotated[Whole, Field(ge=0, le=10)] = 0
     ca_file: Annotated[str, AfterValidator(beside_plan)] | None = None
     patience: Duration = 8.0
     locustfile: Annotated[str, AfterValidator(beside_plan)] | None = None
-    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    workers: Annotated[Whole, Field(ge=1, le=256)] = 1
 
     @model_validator(mode="after")
     def _some_for_each_worker(self) -> "Traffic":

@@ -98,6 +98,8 @@ def _recovery(run: Run, budget: Budget, measured: Measured) -> Verdict:
         return _ruled(budget, None, doubt="the fault was never seen to be lifted")
     phases = _phases_after(run, fault)
     doubt = _saturated(measured.generator, phases)
+    if not fault.observed_s:
+        doubt = doubt or "no operation was recorded after the fault was lifted"
     if fault.lag_s is not None:
         relapses = ", ".join(f"{second:g} s" for second in fault.relapses_s)
         over = f"relapsed at {relapses}" if relapses else "no relapse"

@@ -66,7 +66,7 @@ def frame_of(plan: Plan, faults: Sequence[FaultFigures]) -> Frame:
         above=layers[len(behind) :],
         datasets={
             "phases": _phases(plan),
-            "faults": [row for fault in faults for row in _felt(fault, plan.length_s)],
+            "faults": [row for fault in faults for row in felt(fault, plan.length_s)],
             "opens": [{"from": plan.opens_s, "name": "sale opens"}],
         },
     )
@@ -96,10 +96,14 @@ def _phases(plan: Plan) -> Rows:
     ]
 
 
-def _felt(fault: FaultFigures, end_s: float) -> Rows:
-    """Return the band of the fault itself and the paler, unnamed one of what it left behind."""
+def felt(fault: FaultFigures, end_s: float) -> Rows:
+    """Return the band of the fault itself and the paler, unnamed one of what it left behind.
+
+    Where nothing more was seen, as after a run was killed, nothing is said to be unsteady.
+    """
     lifted_s = min(fault.lifted_s if fault.lifted_s is not None else end_s, end_s)
-    back_s = end_s if fault.lag_s is None else min(lifted_s + fault.lag_s, end_s)
+    lag_s = fault.observed_s if fault.lag_s is None else fault.lag_s
+    back_s = min(lifted_s + lag_s, end_s)
     itself = {"from": fault.begin_s, "to": lifted_s, "name": fault.name, "part": "fault"}
     after = {"from": lifted_s, "to": back_s, "name": "", "part": "recovering"}
     return [itself, after] if back_s > lifted_s else [itself]

@@ -29,7 +29,8 @@ def interval_rows(files: Mapping[Path, Path]) -> Iterator[str]:
     The source is the file's name, which is the number of the generator process that wrote it.
     """
     for whole, original in files.items():
-        with whole.open() as file:
+        # What is no text becomes a bad line, told like any other.
+        with whole.open(encoding="utf-8", errors="replace") as file:
             for number, line in enumerate(file, start=1):
                 if line.startswith(("#", '"')) or not line.strip():
                     continue

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from doorbuster.faults import Frozen
+from doorbuster.quantities import Flag, Whole
 from scenarios.adapters.sources import AnySource, CookieName, HeaderName, JsonPath, Pattern
 
 Reason = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -36,7 +37,7 @@ def _wanted(value: Any) -> Any:
     return tuple(wanted)
 
 
-Status = Annotated[int, Field(ge=200, le=599)]
+Status = Annotated[Whole, Field(ge=200, le=599)]
 Wanted = Annotated[tuple[Scalar, ...], BeforeValidator(_wanted)]
 
 
@@ -92,8 +93,8 @@ class Rule(Frozen):
     then: Literal["ok", "fail", "info", "pending", "next"]
     reason: Reason | None = None
     extract: dict[Told, AnySource] = Field({})
-    effect_free: bool = False
-    retry: bool = False
+    effect_free: Flag = False
+    retry: Flag = False
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

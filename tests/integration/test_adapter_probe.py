@@ -78,6 +78,11 @@ BREAKS = [
      "operations.pay.outcome", "no rule is for the answer 200"),
     ("idempotency: {header: Idempotency-Key}", "idempotency: {header: X-Key}",
      "operations.reserve.outcome", "no rule is for the answer 400"),
+    ("- {when: {status: 404}, then: fail, reason: unknown_sku}\n      - {when: {status: 429, "
+     "code: shed}, then: fail, reason: shed}\n      - {when: {status: 503, code: unavailable}, "
+     "then: fail, reason: unavailable, effect_free: true, retry: true}\n\n  stock:",
+     "- {when: {status: 429}, then: fail, reason: shed}\n\n  stock:",
+     "operations.view.outcome", "an item that is not there: 404"),
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from doorbuster.arrivals import arrivals
-from doorbuster.cli.target import adapter_of
+from doorbuster.cli.adapters import adapter_of
 from doorbuster.cli.traffic import Elsewhere, job
 from doorbuster.clock import Clock
 from doorbuster.errors import DoorbusterError

@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 from doorbuster.levels import LEVELS
+from doorbuster.plan.document import parsed
 from doorbuster.plan.target import Target
-from scenarios.adapter import parse_adapter, parsed
+from scenarios.adapter import parse_adapter
 from scenarios.adapters.rules import Rule, When
 from scenarios.adapters.templates import RUN_ID, STEP_VALUES
 from scenarios.shop import speak

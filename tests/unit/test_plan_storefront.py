@@ -123,7 +123,7 @@ def test_a_waiting_room_is_ordered_with_a_redis_to_stand_in(tmp_path: Path) -> N
     [
         ("{rate: 20/s}", "waiting_room: `active` is missing"),
         ("{rate: 0/s, active: 5}", "waiting_room.rate = .0/s.: expected a rate above 0/s"),
-        ("{rate: 20/s, active: 0}", "waiting_room.active = 0: .*greater than or equal to 1"),
+        ("{rate: 20/s, active: 0}", "waiting_room.active = 0: .*expected at least 1"),
         ("{rate: 20/s, active: 5, lease: 0s}", "waiting_room.lease = .0s.: expected at least 1s"),
         ("{rate: 20/s, active: 5, least: 9s}", "storefront.waiting_room.least: unknown key"),
     ],

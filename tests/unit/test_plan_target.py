@@ -1,5 +1,7 @@
 """A plan for a shop elsewhere: what has to be said, and what cannot be."""
 
+from pathlib import Path
+
 import pytest
 
 from doorbuster.errors import PlanError
@@ -16,6 +18,8 @@ target:
 """
 
 
+BESIDE = Path("plans").absolute()
+"""The generator has a working folder of its own, so a relative path would be another one there."""
 LEDGER = '{url: "https://books.example/ledger"}'
 
 
@@ -34,11 +38,12 @@ def test_a_target_is_read_and_its_files_are_beside_the_plan():
     plan = load(external("stack: external", "stack: external\nshop: mine.yaml"))
     assert plan.target.host == "shop.example"
     assert plan.target.port == 443
-    assert plan.shop == "plans/mine.yaml"
+    assert plan.shop == str(BESIDE / "mine.yaml")
     assert plan.rest_s == 5.0
-    assert load(external("stack: external", "stack: external\nshop: a/b.py:Shop")).shop == (
-        "plans/a/b.py:Shop"
-    )
+    by_class = load(external("stack: external", "stack: external\nshop: a/b.py:Shop"))
+    assert by_class.shop == str(BESIDE / "a/b.py:Shop")
+    trusting = load(external("  warmup: 2s", "  warmup: 2s\n  ca_file: ca.pem"))
+    assert trusting.traffic.ca_file == str(BESIDE / "ca.pem")
 
 
 @pytest.mark.parametrize(

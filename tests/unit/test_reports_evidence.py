@@ -9,6 +9,7 @@ from doorbuster.errors import DoorbusterError
 from doorbuster.ledger import LedgerPayment
 from doorbuster.rundir import RunDirectory
 from doorbuster.series import GeneratorSecond, OperationSecond
+from reports.checks.stock import stock_conserved
 from reports.evidence import read_run, run_of
 from tests.unit.reports_fixture import PLAN, books_read, clock, event, write_run
 
@@ -78,6 +79,29 @@ def test_any_other_bad_line_is_named(run: RunDirectory, name: str, line: str) ->
     path.write_text(f"{first}\n{line}\n{rest}")
     with pytest.raises(DoorbusterError, match=rf"{name}:2: "), read_run(run):
         pass
+
+
+def test_a_log_that_is_no_text_is_a_bad_line(run: RunDirectory) -> None:
+    path = run.latency / "0.hlog"
+    path.write_bytes(b"\x00\xff\n" + path.read_bytes())
+    with pytest.raises(DoorbusterError, match=r"latency/0.hlog:1: expected Tag="), read_run(run):
+        pass
+
+
+def test_a_plan_that_cannot_be_read_is_told_in_one_line(run: RunDirectory) -> None:
+    run.plan.write_text('{"plan": {"name": true}}')
+    with pytest.raises(DoorbusterError, match=r"name: expected a text; .*sale: ") as caught:
+        read_run(run).__enter__()
+    assert "\n" not in str(caught.value)
+    assert "http" not in str(caught.value)
+
+
+def test_half_a_ledger_is_no_proof_that_stock_does_not_add_up(run: RunDirectory) -> None:
+    (run.ledger / "orders.ndjson").unlink()
+    with read_run(run) as evidence:
+        verdict = stock_conserved(evidence)
+    assert verdict.ruling == "unknown"
+    assert "the shop's ledger is cut" in verdict.evidence
 
 
 def test_a_bad_line_of_a_cut_file_is_named_by_the_file_itself(run: RunDirectory) -> None:

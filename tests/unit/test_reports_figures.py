@@ -216,6 +216,13 @@ def test_a_run_stopped_soon_after_the_lift_does_not_know_its_recovery() -> None:
     assert "cut short 4.0 s after" in verdict.evidence
 
 
+def test_without_any_operation_after_the_lift_nobody_knows_whether_it_recovered() -> None:
+    rows = [row for row in reserves() if row.second < 18]
+    verdict = budget_verdict(RECOVERY, LATENCY_FAULT, operation_seconds=rows)
+    assert verdict.ruling == "unknown"
+    assert verdict.evidence == "no operation was recorded after the fault was lifted"
+
+
 def test_not_recovered_says_how_long_it_was_watched() -> None:
     bad = {range(14, 50): "info"}
     verdict = budget_verdict(RECOVERY, LATENCY_FAULT, operation_seconds=reserves(bad))

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from doorbuster import rundir
-from doorbuster.errors import DoorbusterError, PlanError
+from doorbuster.errors import DoorbusterError, MissingPrerequisite, PlanError
 from doorbuster.rundir import (
     RunDirectory,
     find_run,
@@ -123,3 +123,10 @@ def test_any_other_bad_line_is_named(tmp_path: Path, bad: bytes) -> None:
     assert next(rows) == Row(1)
     with pytest.raises(DoorbusterError, match=r"rows\.ndjson:2: "):
         next(rows)
+
+
+@pytest.mark.parametrize("place", ["file", "file/runs"])
+def test_runs_where_nothing_can_be_written_are_told(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MissingPrerequisite, match=r"cannot make .*: "):
+        new_run(tmp_path / place, "tiny")

@@ -185,7 +185,7 @@ def test_small_adapter_is_enough():
         ("{client_ref}", "{ref}", r"line 12: .*unknown placeholder \{ref\}"),
         ("/p/{sku}", "p", "line 4: .*path"),
         ("available: $.left", "sold: $.left", "`stock` has to extract `available`"),
-        ("$.left", "left", "line 10: .*pattern"),
+        ("$.left", "left", "line 10: .*a text of the form"),
         ("  status:", "  states:", "line 19: operations.states"),
         ("name: tiny", "name: tiny\nname: tiny", 'line 2: found duplicate key "name"'),
         ("name: tiny", "name: [", "line 3: expected"),

@@ -240,7 +240,7 @@ def test_only_a_request_with_its_key_may_be_repeated(old, new, repeatable):
         ("{cookie: sid}", "{cookie: sid, header: X}", "line 10: .*exactly one of json, header"),
         ("{cookie: sid}", "{text: a, match: b}", "leave out `match`"),
         ('"{thanks}"', '"{thank}"', r"line 44: .*unknown placeholder \{thank\}.*\{\{thank\}\}"),
-        ('"{thanks}"', '"to/{thanks}"', "line 44: .*path: expected a path such as /buy"),
+        ('"{thanks}"', '"to/{thanks}"', "line 44: .*path = .*: expected a path such as /buy"),
         ("when: {header: {X-Paid: '^yes$'}}", "when: {}", "something else to know"),
         ("headers: {Accept", 'headers: {"A b"', "line 2: headers"),
         ('mark: {X-Rehearsal: "run {run_id}"}', "mark: {}", "line 3: mark"),
