@@ -1,16 +1,18 @@
 """How many checkouts a second the shop takes, beside what one hot row could take at best.
 
-    .venv/bin/python -m benchmarks.storefront
+    .venv/bin/python -m benchmarks.storefront [STRATEGY]...
 
-For each correct strategy, on one SKU and on fifty, with and without the synchronous standby: buyers
-on kept connections check out one after the other, straight at one replica whose database
-connections cross the proxy. The ceiling is pgbench on the same Postgres in the same run: the same
-conditional update and nothing else, each in a transaction of its own, without the proxy. Client,
-shop and databases share the machine's cores, so the ratio says more than the figure; the processor
-time of each of them for one checkout says where the rest of the ceiling goes.
-The results go to `benchmarks/results/storefront.json`.
+For each correct strategy, or those that are named, on one SKU and on fifty, with and without the
+synchronous standby: buyers on kept connections check out one after the other, straight at one
+replica whose database connections cross the proxy. The ceiling is pgbench on the same Postgres in
+the same run: the same conditional update and nothing else, each in a transaction of its own,
+without the proxy. Client, shop and databases share the machine's cores, so the ratio says more than
+the figure; the processor time of each of them for one checkout says where the rest of the ceiling
+goes.
+The results of all go to `benchmarks/results/storefront.json`.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -22,7 +24,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -182,10 +184,10 @@ def shop(strategy: str, replication: Any, folder: Path) -> Iterator[Topology]:
         yield topology
 
 
-def run(folder: Path) -> list[dict[str, Any]]:
+def run(folder: Path, strategies: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for replication in REPLICATIONS:
-        for strategy in STRATEGIES:
+        for strategy in strategies:
             with shop(strategy, replication, folder) as topology:
                 row: dict[str, Any] = {"strategy": strategy, "replication": replication}
                 row["one_sku"] = checkouts(topology, skus=1)
@@ -211,9 +213,22 @@ def line(row: dict[str, Any]) -> str:
     )
 
 
+def chosen() -> list[str]:
+    parser = argparse.ArgumentParser(description="Checkouts a second beside one hot row.")
+    parser.add_argument("strategies", nargs="*", metavar="STRATEGY", help=", ".join(STRATEGIES))
+    strategies: list[str] = parser.parse_args().strategies
+    for strategy in strategies:
+        if strategy not in STRATEGIES:
+            parser.error(f"STRATEGY {strategy}: expected any of {', '.join(STRATEGIES)}")
+    return strategies
+
+
 def main() -> None:
+    strategies = chosen()
     with tempfile.TemporaryDirectory(prefix="doorbuster-bench-") as folder:
-        rows = run(Path(folder))
+        rows = run(Path(folder), strategies or STRATEGIES)
+    if strategies:
+        return
     results = ROOT / "benchmarks" / "results" / "storefront.json"
     results.parent.mkdir(exist_ok=True)
     machine = {

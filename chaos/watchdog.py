@@ -43,6 +43,7 @@ class Word(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froze
             gets the run's id as its last argument.
         undo: The commands that end the faults that nothing else would end, by the faults' names;
             each time all of them.
+        folder: Where those commands are run, in the first line: the director's working folder.
         lease_s: How long from now until the director is taken to hang.
         done: The run ended in order; there is nothing more to guard.
     """
@@ -52,6 +53,7 @@ class Word(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froze
     proxy_api: str | None = None
     sweeper: tuple[str, ...] | None = None
     undo: dict[str, tuple[str, ...]] | None = None
+    folder: str | None = None
     lease_s: float | None = None
     done: bool = False
 
@@ -65,6 +67,7 @@ class Charge:
         self.proxy_api: str | None = None
         self.sweeper: tuple[str, ...] | None = None
         self.undo: dict[str, tuple[str, ...]] = {}
+        self.folder: str | None = None
         self.done = False
         self._lease_end_s: float | None = None
 
@@ -74,6 +77,7 @@ class Charge:
         self.proxy_api = word.proxy_api or self.proxy_api
         self.sweeper = word.sweeper or self.sweeper
         self.undo = self.undo if word.undo is None else word.undo
+        self.folder = word.folder or self.folder
         self.done = self.done or word.done
         if word.lease_s is not None:
             self._lease_end_s = time.monotonic() + word.lease_s
@@ -111,7 +115,7 @@ def end_run(charge: Charge, reason: str) -> None:
     # Again: a proxy whose traffic has ended lets go of what it would not before.
     left += delete_proxies(charge.proxy_api, charge.run_id)
     left += sweep_elsewhere(charge.sweeper, charge.run_id)
-    left += undo(charge.undo)
+    left += undo(charge.undo, folder=charge.folder)
     if charge.journal is not None:
         with Journal(Path(charge.journal)) as journal:
             journal.record("failure", "point", "director", message=message(reason, left))
@@ -155,16 +159,23 @@ def sweep_elsewhere(sweeper: tuple[str, ...] | None, run_id: str) -> list[str]:
     return left
 
 
-def undo(commands: Mapping[str, tuple[str, ...]]) -> list[str]:
+def undo(commands: Mapping[str, tuple[str, ...]], *, folder: str | None) -> list[str]:
     """Run the commands that end faults; return a line for each that could not be ended."""
-    problems = {fault: run(command) for fault, command in commands.items()}
+    problems = {fault: run(command, folder=folder) for fault, command in commands.items()}
     return [f"fault {fault!r} ({problem})" for fault, problem in problems.items() if problem]
 
 
-def run(command: tuple[str, ...]) -> str:
+def run(command: tuple[str, ...], *, folder: str | None = None) -> str:
     """Run one command and return what went wrong, "" if nothing did."""
     try:
-        subprocess.run(command, capture_output=True, check=True, text=True, timeout=SWEEPER_BOUND_S)
+        subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=SWEEPER_BOUND_S,
+        )
     except subprocess.CalledProcessError as error:
         return error.stderr.strip() or str(error)
     except (OSError, subprocess.TimeoutExpired) as error:

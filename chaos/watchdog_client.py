@@ -60,7 +60,13 @@ class Watchdog:
                 start_new_session=True,
             )
         watchdog = cls(process)
-        told = Word(run_id, str(journal.resolve()), proxy_api=proxy_api, lease_s=lease_s)
+        told = Word(
+            run_id,
+            str(journal.resolve()),
+            proxy_api=proxy_api,
+            folder=str(Path.cwd()),
+            lease_s=lease_s,
+        )
         watchdog._say(told)
         return watchdog
 

@@ -29,7 +29,8 @@ def anchor_s(text: str, starts_s: Mapping[str, float]) -> float:
     return starts_s[phase] + offset_s
 
 
-def _known_phase(text: Any, info: ValidationInfo) -> Any:
+def known_phase(text: Any, info: ValidationInfo) -> Any:
+    """Return `text` if it is an anchor, and one of the phases that the context may name."""
     phase, _ = split_anchor(text)
     phases = (info.context or {}).get("phases")
     if phases is not None and phase not in phases:
@@ -39,7 +40,7 @@ def _known_phase(text: Any, info: ValidationInfo) -> Any:
 
 Anchor = Annotated[
     str,
-    AfterValidator(_known_phase),
+    AfterValidator(known_phase),
     WithJsonSchema({"type": "string", "examples": ["rush", "rush+4s", "cooldown-5s"]}),
 ]
 """A moment named by phase and offset; with `phases` in the validation context, a known one."""

@@ -81,6 +81,10 @@ class BackOffice:
             "starts_at": clock.wall(plan.opens_s).isoformat(),
             "ends_at": None if closes_s is None else clock.wall(closes_s).isoformat(),
             "items": [{"sku": sku, **terms} for item, terms in terms_of(plan) for sku in item.skus],
+            "promotions": [
+                {"kind": "early_access", "id": f"early-{tier}", "tier": tier, "lead_s": int(lead_s)}
+                for tier, lead_s in plan.sale.early_access.items()
+            ],
         }
         try:
             answer = self._client.put("/ops/sale", json=sale)

@@ -15,8 +15,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from doorbuster.appointment import clock_of
 from doorbuster.clock import Clock
 from doorbuster.components import Topology
 from doorbuster.errors import DoorbusterError, FaultStuck
@@ -134,14 +136,19 @@ class Rehearsal:
         with self.journal.span("stage", "traffic"):
             try:
                 ended = self._send(topology, shop)
-            except Stopped as early:  # while the generator got ready
+            except RunEnded as early:  # while the generator got ready, or waited
                 ended = self._ended(early)
         self._require_clean(topology, "after the last fault")
         return isinstance(ended, Stopped) and ended.by_hand
 
     def _send(self, topology: Topology, shop: Shop) -> RunEnded | None:
         with self.parts.traffic(topology) as traffic:
-            clock = Clock(time.monotonic() + LEAD_S + self.plan.traffic.warmup)
+
+            def meanwhile() -> None:
+                self.parts.tick(None)
+                traffic.check()
+
+            clock = clock_of(self.plan, lead_s=LEAD_S, now=datetime.now(UTC), meanwhile=meanwhile)
             zero_s = clock.zero_monotonic_s
             self.journal.record("clock", "point", "zero", zero_monotonic_s=zero_s)
             shop.open_sale(self.plan, clock)

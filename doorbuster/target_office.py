@@ -20,6 +20,7 @@ from doorbuster.plan import Plan
 from doorbuster.plan.target import Book, Target
 from doorbuster.run import ReadFailed
 from doorbuster.rundir import RunDirectory, read_lines
+from doorbuster.sql_book import Tables, copy_by_sql, require_dsn
 
 
 class TargetOffice(BackOffice):
@@ -28,9 +29,7 @@ class TargetOffice(BackOffice):
     def __init__(self, target: Target, topology: Topology, run: RunDirectory) -> None:
         super().__init__(topology, run)
         self._target = target
-        self._tokens = {
-            book.url: _token(book) for book in (target.ledger, target.provider) if book is not None
-        }
+        self._secrets = secrets_of(target)
         self._rests_since_s: float | None = None
 
     def open_sale(self, plan: Plan, clock: Clock) -> None:
@@ -48,22 +47,35 @@ class TargetOffice(BackOffice):
     def read_provider(self) -> int:
         return self._read_book(self._target.provider, self._run.provider, PROVIDER_TABLES)
 
-    def _read_book(self, book: Book | None, into: Path, tables: Mapping[str, object]) -> int:
+    def _read_book(self, book: Book | None, into: Path, tables: Tables) -> int:
         if book is None:
             raise ReadFailed("the target offers none")
         if book.url is not None:
-            self._client.headers = httpx.Headers(bearer(self._tokens[book.url]))
+            token = self._secrets[book.token_env] if book.token_env else ""
+            self._client.headers = httpx.Headers(bearer(token))
             return self._read(book.url, into, tables)
+        if book.dsn_env is not None:
+            return copy_by_sql(self._secrets[book.dsn_env], book.queries, into, tables)
         return _copied(Path(str(book.folder)), into, tables)
 
 
-def _token(book: Book) -> str:
-    """Return the secret that a book wants, which no file of the run holds."""
-    if book.token_env is None:
-        return ""
-    if book.token_env not in os.environ:
-        raise PlanError(f"target: token_env {book.token_env!r} is not set in the environment")
-    return os.environ[book.token_env]
+def secrets_of(target: Target) -> dict[str, str]:
+    """Return the secrets that the books want, by their variables; no file of the run holds them.
+
+    Raises:
+        PlanError: One of them is not set, or leads where nobody may be contacted.
+    """
+    found: dict[str, str] = {}
+    for book in filter(None, (target.ledger, target.provider)):
+        for key, name in (("token_env", book.token_env), ("dsn_env", book.dsn_env)):
+            if name is None:
+                continue
+            if name not in os.environ:
+                raise PlanError(f"target: {key} {name!r} is not set in the environment")
+            found[name] = os.environ[name]
+            if key == "dsn_env":
+                require_dsn(found[name], name=name, allow_hosts=target.allow_hosts)
+    return found
 
 
 def _copied(folder: Path, into: Path, tables: Mapping[str, object]) -> int:

@@ -3,7 +3,7 @@
 Reading and validating only; `shop` compiles an adapter into functions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from io import StringIO
 from pathlib import Path
@@ -60,15 +60,15 @@ class Adapter(Frozen):
     operations: Operations
 
 
-def load_adapter(path: Path | None = None) -> Adapter:
-    """Read an adapter file, or the reference shop's.
+def load_adapter(path: Path | None = None, *, columns: Sequence[str] | None = None) -> Adapter:
+    """Read an adapter file, or the reference shop's; `columns` as for `parse_adapter`.
 
     Raises:
         PlanError: One line per mistake, with line and path.
     """
     if path is None:
         return parse_adapter(reference_text(), source="adapters/reference.yaml")
-    return parse_adapter(read_adapter_file(path), source=str(path))
+    return parse_adapter(read_adapter_file(path), source=str(path), columns=columns)
 
 
 def reference_text() -> str:
@@ -85,11 +85,15 @@ def read_adapter_file(path: Path) -> str:
         raise PlanError(f"{path}: {error}; expected an adapter file in YAML") from error
 
 
-def parse_adapter(text: str, *, source: str) -> Adapter:
-    """Read an adapter from YAML 1.2 (duplicate keys refused)."""
+def parse_adapter(text: str, *, source: str, columns: Sequence[str] | None = None) -> Adapter:
+    """Read an adapter from YAML 1.2 (duplicate keys refused).
+
+    `columns` are those that `{user.COLUMN}` may name; None leaves that to the run.
+    """
     document = parsed(text, source=source)
+    context = {"told": told_in(document), "columns": columns}
     try:
-        return Adapter.model_validate(_plain(document), context={"told": told_in(document)})
+        return Adapter.model_validate(_plain(document), context=context)
     except ValidationError as error:
         mistakes = sorted(set(_mistakes(error, document)))
         raise PlanError("\n".join(f"{source}: {m}" for _, m in mistakes)) from error

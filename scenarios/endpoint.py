@@ -48,6 +48,8 @@ class Hosts:
         self._pinned: dict[tuple[str, str, int], Endpoint] = {}
         self._found: dict[str, list[tuple[int, tuple[Any, ...]]]] = {}
         self._not_found: dict[str, str] = {}
+        if ca_file is not None:
+            self._context()  # now, since a redirect may want it when the file is gone
 
     def pin(self, base_url: str) -> Endpoint:
         """Return where `base_url` is, refusing every host that is not on the allow-list."""
@@ -113,14 +115,19 @@ class Hosts:
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:
-            try:
-                self._tls = ssl.create_default_context(cafile=self._ca_file)
-            except OSError as error:
-                raise PlanError(
-                    f"traffic.ca_file {self._ca_file!r}: {error}; expected certificates in PEM"
-                ) from error
+            self._tls = trusting(self._ca_file)
             self._tls.set_alpn_protocols(["http/1.1"])
         return self._tls
+
+
+def trusting(ca_file: str | None) -> ssl.SSLContext:
+    """Return what verifies servers by the certificates in a file, or the system's."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise PlanError(
+            f"traffic.ca_file {ca_file!r}: {error}; expected certificates in PEM"
+        ) from error
 
 
 def pin(base_url: str, allow_hosts: Collection[str]) -> Endpoint:

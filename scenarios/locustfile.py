@@ -30,7 +30,7 @@ from scenarios.manners import POLITE
 from scenarios.open_loop import RunClock
 from scenarios.personas import JOURNEYS, MANNERS
 from scenarios.pool import Pool
-from scenarios.session import Session
+from scenarios.session import Hours, Session
 from scenarios.shopper import shoppers
 from scenarios.shops import known_shop
 from scenarios.step import Result, Step
@@ -83,7 +83,7 @@ class Shopping:
             client = Client(self.endpoint, self.hosts, pool, redirects=self.plan.traffic.redirects)
             manners = MANNERS.get(shopper.persona, POLITE)
             own = replace(self.around, jitter=shopper.jitter, manners=manners)
-            session = Session(shopper, client, own, run_id=RUN_ID, sale_s=(now_s, None))
+            session = Session(shopper, client, own, run_id=RUN_ID, hours=Hours(now_s))
             JOURNEYS[shopper.persona](session)
         finally:
             pool.close()

@@ -32,8 +32,8 @@ _ENDS: Final = (StopUser, InterruptTaskSet, RescheduleTask)
 class LocustUsers:
     """The users of one Locust file, and where their requests are written down."""
 
-    def __init__(self, path: Path, *, host: str, around: Surroundings, seed: int) -> None:
-        self._classes = _user_classes(path)
+    def __init__(self, classes: list[Any], *, host: str, around: Surroundings, seed: int) -> None:
+        self._classes = classes
         for user_class in self._classes:
             user_class.host = host
         self._weights = [user_class.weight for user_class in self._classes]
@@ -94,7 +94,7 @@ class LocustUsers:
         self._around.recorder.completed(step, result)
 
 
-def _user_classes(path: Path) -> list[Any]:
+def user_classes(path: Path) -> list[Any]:
     """Return the users of a Locust file that have something to do."""
     if not path.is_file():
         raise PlanError(f"traffic.locustfile {str(path)!r}: no such file")

@@ -3,7 +3,7 @@
 One unit is reserved, paid and cancelled where the adapter says how. Nothing here is measured.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
@@ -59,11 +59,20 @@ class Findings:
 class Probe:
     """One conversation with a shop through an adapter, every rule watched."""
 
-    def __init__(self, adapter: Adapter, wire: Wire, *, host: str, run_id: str) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        wire: Wire,
+        *,
+        host: str,
+        run_id: str,
+        user: Mapping[str, str] | None = None,
+    ) -> None:
         self.found = Findings()
         self._adapter = adapter
         self._wire = wire
         self._run_id = run_id
+        self._user = user or {}
         self._number = 0
         self._carried: dict[str, Any] = {}
         self._shop = {
@@ -121,13 +130,14 @@ class Probe:
             arrival=0,
             number=self._number,
             persona="probe",
-            user_ref="doorbuster-probe",
+            user_ref=next(iter(self._user.values()), "doorbuster-probe"),
             due_s=0.0,
             sku=sku,
             qty=1,
             client_ref=f"{self._run_id}-probe",
             key=f"{self._run_id}-{op}-{key or self._number}",
             order_id=order_id,
+            user=self._user,
             carried=self._carried,
         )
         found = self._shop[op].perform(step, self)

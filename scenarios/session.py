@@ -1,9 +1,11 @@
 """A session: one visit of one shopper, step by step, each due when the journey wants it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from doorbuster.operations import SECOND
+from doorbuster.plan.sale import Tier
 from scenarios.attempts import Surroundings, Wire, carry_out
 from scenarios.outcome import Extracted
 from scenarios.shopper import Shopper
@@ -26,6 +28,19 @@ class Twice:
     key: Literal["same", "new"] = "same"
 
 
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When the sale is, on the run's clock.
+
+    Attributes:
+        early_s: How much sooner it opens for members, by their tier.
+    """
+
+    opens_s: float
+    closes_s: float | None = None
+    early_s: Mapping[Tier, float] = field(default_factory=dict)
+
+
 class Session:
     """What a journey acts through.
 
@@ -40,11 +55,12 @@ class Session:
         around: Surroundings,
         *,
         run_id: str,
-        sale_s: tuple[float, float | None],
+        hours: Hours,
     ) -> None:
         self.shopper = shopper
         self.choices = shopper.choices
-        self.opens_s, self.closes_s = sale_s
+        self.closes_s = hours.closes_s
+        self._hours = hours
         self.visit = Visit()
         self._wire = wire
         self._around = around
@@ -55,9 +71,24 @@ class Session:
         self._carried: dict[str, Any] = {}
 
     @property
+    def opens_s(self) -> float:
+        """When the sale opens for this shopper: for members perhaps early, once the shop knows."""
+        return self._hours.opens_s - self.lead_s
+
+    @property
+    def lead_s(self) -> float:
+        """How much sooner than for everybody."""
+        return self._hours.early_s.get(self._carried.get("tier", ""), 0.0)
+
+    @property
     def opens_in_s(self) -> float:
-        """Seconds until the sale opens, negative once it has."""
+        """Seconds until the sale opens for them, negative once it has."""
         return self.opens_s - self._due_s
+
+    @property
+    def is_early(self) -> bool:
+        """Whether they may buy now and not everybody may."""
+        return self.opens_s <= self._due_s < self._hours.opens_s
 
     @property
     def sale_is_over(self) -> bool:

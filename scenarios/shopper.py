@@ -71,7 +71,7 @@ def shoppers(plan: Plan) -> Callable[[Arrival], Shopper]:
     channels, channel_weights = list(traffic.channels), list(accumulate(traffic.channels.values()))
     wanted = [_wanted(item) for item in plan.sale.items]
     demand = list(accumulate(item.demand for item in plan.sale.items))
-    users = _users(traffic.data)
+    users = users_of(traffic.data)
 
     def shopper(arrival: Arrival) -> Shopper:
         choices = random.Random(f"{plan.seed}/{arrival.index}")
@@ -91,8 +91,8 @@ def shoppers(plan: Plan) -> Callable[[Arrival], Shopper]:
     return shopper
 
 
-def _users(data: Data | None) -> Users | None:
-    """Read the users; a worker on another machine needs them under the same path."""
+def users_of(data: Data | None) -> Users | None:
+    """Read the users of one's own, if the plan has any."""
     try:
         return read_users(Path(data.users)) if data else None
     except ValueError as error:

@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +15,7 @@ from scenarios.adapter import MARK, Adapter, load_adapter
 from scenarios.adapters.building import Letter
 from scenarios.adapters.operations import REQUIRED
 from scenarios.adapters.templates import names_in
-from scenarios.line import adapter_with_line
+from scenarios.additions import Addition, reference_with
 from scenarios.python_shop import methods_of
 from scenarios.shop import Shop, speak
 
@@ -37,20 +37,26 @@ class KnownShop:
     carries_reference: bool
 
 
-def known_shop(name: str | None, *, line: bool = False) -> KnownShop:
+def known_shop(
+    name: str | None,
+    *,
+    additions: Collection[Addition] = (),
+    columns: Sequence[str] | None = None,
+) -> KnownShop:
     """Read the shop that `name` means: a path, `PATH.py:CLASS`, or None for the reference one.
 
-    With `line` that one has a waiting room; of another shop its adapter says so.
+    That one has what is added to it; of another shop its adapter says what it has. With `columns`
+    an adapter may fill in only these of the users' columns.
 
     Raises:
         PlanError: What is wrong with it, and where.
     """
     if name is not None and _PYTHON in name:
         return _of_class(name)
-    if name is None and line:
-        adapter = adapter_with_line()
+    if name is None and additions:
+        adapter = reference_with(additions)
     else:
-        adapter = load_adapter(None if name is None else Path(name))
+        adapter = load_adapter(None if name is None else Path(name), columns=columns)
 
     def open_(host: str, run_id: str) -> Shop:
         return speak(adapter, host=host, run_id=run_id)

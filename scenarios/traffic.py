@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
 from gevent import socket
@@ -17,9 +16,11 @@ from doorbuster.arrivals import Arrival, arrivals
 from doorbuster.errors import TargetNotReady
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
+from scenarios.additions import additions_of
 from scenarios.attempts import Surroundings, Watcher, Wire
 from scenarios.client import Client
 from scenarios.deadlines import Deadlines
+from scenarios.detour import lead_to
 from scenarios.endpoint import Hosts
 from scenarios.manners import POLITE
 from scenarios.open_loop import OpenLoop, RunClock
@@ -27,7 +28,7 @@ from scenarios.order import TrafficOrder
 from scenarios.personas import JOURNEYS, MANNERS
 from scenarios.pool import Pool
 from scenarios.recording import Recording
-from scenarios.session import Session
+from scenarios.session import Hours, Session
 from scenarios.shopper import shoppers
 from scenarios.shops import known_shop
 from scenarios.staging import staging_of
@@ -43,12 +44,13 @@ class Traffic:
         self._order = order
         self._watch = watch
         self._plan = Plan.model_validate(order.plan)
-        line = self._plan.storefront.waiting_room is not None
-        shop = known_shop(order.adapter, line=line)
+        shop = known_shop(order.adapter, additions=additions_of(self._plan))
         ca_file = self._plan.traffic.ca_file
         self._hosts = Hosts(order.allow_hosts, ca_file=ca_file, via=order.via)
         self._endpoint = self._hosts.pin(order.base_url)
         self._operations = shop.open(self._endpoint.host_header, order.run_id)
+        self._shopper_of = shoppers(self._plan)
+        self._locust_users = _users_of_file(self._plan.traffic.locustfile)
         everyone = arrivals(self._plan.traffic, self._plan.seed)
         self._arrivals = stripe(everyone, index=order.index, count=order.count)
         self._loop: OpenLoop | None = None
@@ -120,10 +122,11 @@ class Traffic:
         self, around: Surroundings, deadlines: Deadlines, recording: Recording
     ) -> Callable[[Arrival], None]:
         """Return what one arrival does: its persona's journey, by a client of its own."""
-        if self._plan.traffic.locustfile is not None:
-            return self._locust_visits(Path(self._plan.traffic.locustfile), around)
-        shopper_of = shoppers(self._plan)
-        run_id, sale_s = self._order.run_id, (self._plan.opens_s, self._plan.closes_s)
+        if self._locust_users:
+            return self._locust_visits(around)
+        shopper_of = self._shopper_of
+        run_id, plan = self._order.run_id, self._plan
+        hours = Hours(plan.opens_s, plan.closes_s, plan.sale.early_access)
         endpoint, hosts, redirects = self._endpoint, self._hosts, self._plan.traffic.redirects
         shared = Pool(deadlines) if self._plan.traffic.connections == "shared" else None
 
@@ -133,7 +136,7 @@ class Traffic:
             client = Client(endpoint, hosts, pool, redirects=redirects)
             manners = MANNERS.get(shopper.persona, POLITE)
             own = replace(around, jitter=shopper.jitter, manners=manners)
-            session = Session(shopper, client, own, run_id=run_id, sale_s=sale_s)
+            session = Session(shopper, client, own, run_id=run_id, hours=hours)
             try:
                 JOURNEYS[shopper.persona](session)
                 session.leave()
@@ -147,16 +150,25 @@ class Traffic:
 
         return visit
 
-    def _locust_visits(self, path: Path, around: Surroundings) -> Callable[[Arrival], None]:
+    def _locust_visits(self, around: Surroundings) -> Callable[[Arrival], None]:
         """Return what one arrival does where a Locust file says it."""
-        # Here and not above: importing Locust replaces the sockets of whoever only wants a stripe.
-        from scenarios.plain_locust import LocustUsers  # noqa: PLC0415
+        from scenarios.plain_locust import LocustUsers  # noqa: PLC0415 - as in `_users_of_file`
 
-        order = self._order
-        behind_proxy = order.via is not None and self._plan.faults
-        scheme = urlsplit(order.base_url).scheme
-        host = f"{scheme}://{order.via}" if behind_proxy else order.base_url
-        return LocustUsers(path, host=host, around=around, seed=self._plan.seed).visit
+        order, seed = self._order, self._plan.seed
+        if order.via is not None:
+            lead_to(order.via, base_url=order.base_url)
+        users = LocustUsers(self._locust_users, host=order.base_url, around=around, seed=seed)
+        return users.visit
+
+
+def _users_of_file(locustfile: str | None) -> list[Any]:
+    """Return the user classes of a plan's Locust file, none where it has no such file."""
+    if locustfile is None:
+        return []
+    # Here and not above: importing Locust replaces the sockets of whoever only wants a stripe.
+    from scenarios.plain_locust import user_classes  # noqa: PLC0415
+
+    return user_classes(Path(locustfile))
 
 
 @contextmanager

@@ -11,7 +11,8 @@ class Description:
         title: The idea in a few words.
         correct: Whether it keeps the shop's promises.
         why: Why it does, or how it breaks them.
-        seen_by: Names of the checks that must fail under a burst; empty for a correct one.
+        seen_by: Names of the checks that must fail under a burst, or `errors` where only a budget
+            of them does; empty for a correct one.
         needs: What the stack must have besides the database, e.g. `redis`.
     """
 

@@ -5,6 +5,9 @@ Apart from what they do, so that whoever only asks does not load the shop.
 
 from target_app.descriptions import Description
 
+ERRORS = "errors"
+"""Not a check: what breaks no promise is seen by a budget of errors alone."""
+
 
 def _flaw(title: str, why: str, *seen_by: str, needs: tuple[str, ...] = ()) -> Description:
     return Description(title=title, correct=False, why=why, seen_by=seen_by, needs=needs)
@@ -45,6 +48,11 @@ FLAWS: dict[str, Description] = {
         "the first ones are taken also where a later one is sold out, for no order at all",
         "stock_conserved",
         "no_lost_stock",
+    ),
+    "W15b": _flaw(
+        "take the SKUs of an order in no order, all in its transaction",
+        "two buyers of the same two SKUs wait for each other until the database ends one of them",
+        ERRORS,
     ),
     "W16": _flaw(
         "never give the units of an unpaid order back",

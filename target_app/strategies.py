@@ -37,6 +37,7 @@ UNIT_ROWS = Reservations(
     take_back=unit_rows.take_back,
     write_off=unit_rows.write_off,
     prepare=unit_rows.prepare,
+    enough=unit_rows.ENOUGH,
     upkeep=raise_overlooked,
 )
 BUCKETS = Reservations(
@@ -47,6 +48,7 @@ BUCKETS = Reservations(
     take_back=buckets.take_back,
     write_off=buckets.write_off,
     prepare=buckets.prepare,
+    enough=buckets.ENOUGH,
     upkeep=raise_overlooked,
 )
 

@@ -26,6 +26,7 @@ class OtherShop:
         self.orders: list[dict[str, object]] = []
         self.seen: Counter[str] = Counter()
         self.marks: set[str | None] = set()
+        self.hosts: set[str | None] = set()
         self.traces: list[str | None] = []
         self.broken = False
         self.url = ""
@@ -179,6 +180,7 @@ def other_shop(respond: Respond, *, stock: int = 1_000_000) -> Iterator[OtherSho
             with shop.lock:
                 shop.seen[f"{self.command} {self.path.split('/')[1].partition('?')[0]}"] += 1
                 shop.marks.add(self.headers.get("X-Load-Test"))
+                shop.hosts.add(self.headers.get("Host"))
                 shop.traces.append(self.headers.get("traceparent"))
             if shop.broken:
                 send(self, 200, "<html>Oops</html>")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -155,6 +156,7 @@ def traffic(
     index: int = 0,
     count: int = 1,
     adapter: str | None = None,
+    **way: Any,
 ) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     """Start the traffic process and yield it with its second 0, once it has been told to go."""
     order = TrafficOrder(
@@ -165,6 +167,7 @@ def traffic(
         adapter=adapter,
         index=index,
         count=count,
+        **way,
     )
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "scenarios"],

@@ -14,6 +14,7 @@ from doorbuster.stack.external import require_marker, resolved
 from scenarios.adapter import line_of, parsed, reference_text
 from scenarios.plain_wire import PlainWire
 from scenarios.probing import Probe
+from scenarios.shopper import users_of
 
 
 def probe(plan: Plan, at: str | None) -> None:
@@ -33,7 +34,9 @@ def probe(plan: Plan, at: str | None) -> None:
     host, _, port = address.rpartition(":")
     wire = PlainWire(urlsplit(target.base_url), (host.strip("[]"), int(port)))
     run_id = f"probe-{time.time_ns():x}"
-    probed = Probe(adapter, wire, host=target.url.netloc, run_id=run_id)
+    users = users_of(plan.traffic.data)
+    user = users.row(0) if users else None
+    probed = Probe(adapter, wire, host=target.url.netloc, run_id=run_id, user=user)
     found = probed.run(next(sku for item in plan.sale.items for sku in item.skus))
     print("\n".join(found.said))
     source = adapter_of(plan)

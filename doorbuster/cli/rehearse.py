@@ -1,12 +1,14 @@
 """`doorbuster rehearse`: one run of a plan, from the first process to the report."""
 
 import shlex
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from chaos.calls import calls_for, proxy_names
 from chaos.respond import behaviour_of, respond_call
+from doorbuster.appointment import require_time
 from doorbuster.cli.acting import act
 from doorbuster.cli.guard import Guard
 from doorbuster.cli.interrupts import listening
@@ -23,7 +25,14 @@ from doorbuster.cli.plans import (
 from doorbuster.cli.plug import Plug, ProxyOption
 from doorbuster.cli.results import RUNS, RunsOption
 from doorbuster.cli.screen import Screen, print_review
-from doorbuster.cli.traffic import BindOption, ExpectOption, elsewhere, require_reachable
+from doorbuster.cli.target import require_means
+from doorbuster.cli.traffic import (
+    BindOption,
+    ExpectOption,
+    elsewhere,
+    require_reachable,
+    require_sendable,
+)
 from doorbuster.errors import MissingPrerequisite
 from doorbuster.faults import Fault, Hooks, NetworkKind, Respond
 from doorbuster.journal import Journal
@@ -56,15 +65,20 @@ def rehearse(
     place = elsewhere(expect_workers, bind, workers)
     loaded = find_plan(plan, changes=changes or (), seed=seed, workers=workers or expect_workers)
     require_reachable(place, loaded.plan)
+    require_sendable(place, loaded.plan)
     if dry_run:
         print_timeline(loaded.plan)
         return 0
+    require_means(loaded.plan)
+    wait_s = require_time(loaded.plan, now=datetime.now(UTC))
     with listening() as interrupts:
         run = new_run(runs, loaded.plan.name)
         store_plan(run, loaded)
         screen = Screen(loaded.plan, Watch(loaded.plan, run))
         screen.say(f"{loaded.plan.name}: {summary_of(loaded.plan)}")
         screen.say(f"run directory: {run.path}")
+        if wait_s:
+            screen.say(f"arrivals begin in {wait_s:.0f} s; opens at {loaded.plan.sale.opens_at}")
         with Journal(run.journal) as journal:
 
             def play(guard: Guard) -> None:

@@ -1,5 +1,6 @@
 """The shop that a plan drives: how it is spoken to, what it offers, and its back office."""
 
+import shutil
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,23 +11,54 @@ from doorbuster.components import Topology
 from doorbuster.errors import PlanError
 from doorbuster.levels import Offer
 from doorbuster.plan import Plan
+from doorbuster.plan.recorded import read_columns
 from doorbuster.rundir import RunDirectory
 from doorbuster.samples import sampling
-from doorbuster.target_office import TargetOffice
+from doorbuster.target_office import TargetOffice, secrets_of
+from scenarios.endpoint import trusting
 from scenarios.shops import KnownShop, known_shop
 
 
 def shop_of(plan: Plan) -> KnownShop:
     """Read the adapter that a plan names; what is wrong with it is a mistake of the plan."""
-    return known_shop(adapter_of(plan))
+    data = plan.traffic.data
+    try:
+        columns = read_columns(Path(data.users)) if data else ()
+    except ValueError as error:
+        raise PlanError(f"traffic.data: {error}") from error
+    return known_shop(adapter_of(plan), columns=columns)
 
 
 def require_files(plan: Plan) -> None:
-    """Insist on what a plan names besides itself: its adapter without mistakes, its Locust file."""
+    """Insist on what a plan names besides itself.
+
+    That is its adapter without mistakes, its Locust file, and certificates that can be read.
+    """
     shop_of(plan)
-    locustfile = plan.traffic.locustfile
-    if locustfile is not None and not Path(locustfile).is_file():
-        raise PlanError(f"traffic.locustfile {locustfile!r}: no such file")
+    traffic = plan.traffic
+    if traffic.locustfile is not None and not Path(traffic.locustfile).is_file():
+        raise PlanError(f"traffic.locustfile {traffic.locustfile!r}: no such file")
+    if traffic.ca_file is not None:
+        trusting(traffic.ca_file)
+
+
+def require_means(plan: Plan) -> None:
+    """Insist on what only the run itself needs: the books' secrets, the programs of `hooks`.
+
+    A fault whose `end` cannot be run would stay; better not to begin it.
+    """
+    if plan.target is not None:
+        secrets_of(plan.target)
+    for fault in plan.faults:
+        if fault.hooks is None:
+            continue
+        for moment in ("begin", "end", "verify"):
+            command = getattr(fault.hooks, moment)
+            if command is not None and shutil.which(command[0]) is None:
+                raise PlanError(
+                    f"fault {fault.name!r}: hooks.{moment}: {command[0]!r} is no program here: "
+                    "expected one on PATH, or the path of an executable file"
+                )
 
 
 def adapter_of(plan: Plan) -> str | None:

@@ -3,14 +3,15 @@
 import socket
 import sys
 from dataclasses import dataclass
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 import typer
 from msgspec.structs import replace
 
-from doorbuster.cli.target import way_to
+from doorbuster.cli.target import adapter_of, way_to
 from doorbuster.components import Topology
 from doorbuster.errors import PlanError
 from doorbuster.news import News
@@ -18,6 +19,7 @@ from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory
 from doorbuster.stack.generator import Job
 from scenarios.order import CrewOrder, TrafficOrder
+from scenarios.order_files import enclosed_by, moved
 
 MASTER: Final = (sys.executable, "-m", "scenarios.distribution.master")
 DEFAULT_BIND: Final = "127.0.0.1:5557"
@@ -97,19 +99,34 @@ def require_reachable(place: Elsewhere | None, plan: Plan) -> None:
         )
 
 
+def require_sendable(place: Elsewhere | None, plan: Plan) -> None:
+    """Insist that what the plan names can be handed to workers, before a stack is started."""
+    if place is not None:
+        enclosed_by(TrafficOrder("", "", resolved(plan), "", adapter_of(plan)))
+
+
 def order_of(plan: Plan, run: RunDirectory, topology: Topology) -> TrafficOrder:
     """Return what the generator is told: the plan, where the shop is, where evidence goes."""
     return TrafficOrder(
         run_id=run.run_id,
         run_dir=str(run.path.resolve()),
-        plan=plan.model_dump(mode="json", by_alias=True, exclude_none=True),
+        plan=resolved(plan),
         base_url=topology.shop_url,
         **way_to(plan, topology),
     )
 
 
+def resolved(plan: Plan) -> dict[str, Any]:
+    """Return the plan as the generator reads it back."""
+    return plan.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
 def job(order: TrafficOrder, plan: Plan, place: Elsewhere | None) -> Job:
-    """Return how traffic is made: by one process, by several here, or by workers elsewhere."""
+    """Return how traffic is made: by one process, by several here, or by workers elsewhere.
+
+    None of these processes has our working folder.
+    """
+    order = moved(order, lambda path: str(Path(path).absolute()))
     patience_s = plan.traffic.patience + plan.traffic.timeout
     workers = plan.traffic.workers
     if place is not None:

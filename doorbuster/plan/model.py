@@ -10,6 +10,7 @@ from doorbuster.budgets import Budget, BudgetText, StopCondition, StopText, pars
 from doorbuster.faults import NEED_REDIS, Fault, Frozen
 from doorbuster.faults.chance import RandomFaults, as_faults
 from doorbuster.faults.lots import Ground
+from doorbuster.opening import opening_of
 from doorbuster.operations import OPERATIONS
 from doorbuster.plan.fault_rules import check_faults
 from doorbuster.plan.limits import Limits, most_at_once, peak_per_s
@@ -128,10 +129,19 @@ class Plan(Frozen):
     def _knows_its_shop(self) -> "Plan":
         if self.stack == "external" and self.target is None:
             raise ValueError("`stack: external` wants a `target` with its `base_url`")
+        if self.stack != "external" and opening_of(self.sale.opens_at).at is not None:
+            raise ValueError(
+                f"sale.opens_at is {self.sale.opens_at!r}, and this shop opens when it is told to: "
+                "expected an anchor such as rush, or `stack: external`"
+            )
         if self.stack == "external" and "storefront" in self.model_fields_set:
             default = self.storefront == Storefront()
             if not default:
                 raise ValueError("`storefront` builds the reference shop: leave it out here")
+        if self.sale.early_access and not self.traffic.personas.get("member"):
+            raise ValueError(
+                "`sale.early_access` does nothing without the persona `member` in traffic.personas"
+            )
         if self.traffic.locustfile is not None and self.shop != "reference":
             raise ValueError("`shop` says how to speak to it and `traffic.locustfile` does as well")
         return self
@@ -196,7 +206,8 @@ class Plan(Frozen):
     @property
     def opens_s(self) -> float:
         """T0 on the run's clock."""
-        return anchor_s(self.sale.opens_at, self.phase_starts_s)
+        anchor = opening_of(self.sale.opens_at).anchor
+        return self.baseline_s if anchor is None else anchor_s(anchor, self.phase_starts_s)
 
     @property
     def closes_s(self) -> float | None:

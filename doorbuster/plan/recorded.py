@@ -57,16 +57,15 @@ def read_series(path: Path) -> tuple[int, ...]:
     return tuple(counts)
 
 
+def read_columns(path: Path) -> tuple[str, ...]:
+    """Return the names that the first row of a users file gives its columns."""
+    return _columns(path, _rows(path))
+
+
 def read_users(path: Path) -> Users:
     """Return the users in `path`, whose first row names the columns."""
     rows = _rows(path)
-    _, header = next(rows, (1, []))
-    columns = tuple(cell.strip() for cell in header)
-    if not columns or not all(map(_COLUMN.fullmatch, columns)) or len(set(columns)) < len(columns):
-        raise ValueError(
-            f"{path} line 1: {','.join(header)!r}, expected the columns' names: small letters, "
-            "digits and underscores, none twice"
-        )
+    columns = _columns(path, rows)
     users: list[tuple[str, ...]] = []
     for line, row in rows:
         if len(row) != len(columns):
@@ -82,6 +81,17 @@ def read_users(path: Path) -> Users:
     if not users:
         raise ValueError(f"{path} has no users: expected a row for each below the header")
     return Users(columns, tuple(users))
+
+
+def _columns(path: Path, rows: Iterator[tuple[int, list[str]]]) -> tuple[str, ...]:
+    _, header = next(rows, (1, []))
+    columns = tuple(cell.strip() for cell in header)
+    if not columns or not all(map(_COLUMN.fullmatch, columns)) or len(set(columns)) < len(columns):
+        raise ValueError(
+            f"{path} line 1: {','.join(header)!r}, expected the columns' names: small letters, "
+            "digits and underscores, none twice"
+        )
+    return columns
 
 
 def _second_and_count(path: Path, line: int, row: list[str]) -> tuple[int, int]:

@@ -1,12 +1,15 @@
 """The sale of a plan: when it opens and closes, and what is on offer."""
 
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from doorbuster.anchors import Anchor
 from doorbuster.faults import Frozen
-from doorbuster.quantities import Money, Share
+from doorbuster.opening import OpensAt
+from doorbuster.quantities import Duration, Money, Share
+
+LEAD_MAX_S: Final = 7 * 86_400
 
 SkuPattern = Annotated[str, Field(max_length=64, pattern=r"^([A-Za-z0-9._-]|\{n\})+$")]
 """An SKU, or with `{n}` in it one for each number."""
@@ -56,11 +59,30 @@ class Item(Frozen):
         return tuple(self.sku.replace("{n}", str(n)) for n in range(1, self.count + 1))
 
 
-class Sale(Frozen):
-    """When the shop sells, and what."""
+def _sooner(lead_s: float) -> float:
+    if not 1 <= lead_s <= LEAD_MAX_S or lead_s % 1:
+        raise ValueError("expected whole seconds, at least 1s and at most seven days")
+    return lead_s
 
-    opens_at: Anchor
+
+Tier = Literal["silver", "gold", "platinum"]
+Lead = Annotated[Duration, AfterValidator(_sooner)]
+
+
+class Sale(Frozen):
+    """When the shop sells, and what.
+
+    Args:
+        opens_at: T0: an anchor, or for a shop that opens by its own clock a time of day with its
+            zone; that is where the baseline ends, or an anchor, written `rush at 20:00+01:00`.
+        closes_at: The end, if it has one.
+        early_access: How much sooner it opens for members, by their tier.
+        items: Demand sums to 100 %.
+    """
+
+    opens_at: OpensAt
     closes_at: Anchor | None = None
+    early_access: dict[Tier, Lead] = Field({})
     items: Annotated[tuple[Item, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

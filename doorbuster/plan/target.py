@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Final, Self
 from urllib.parse import SplitResult, urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from doorbuster.faults import Fault, Frozen
+from doorbuster.ledger import LEDGER_TABLES, PROVIDER_TABLES
 from doorbuster.quantities import Duration
 
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
@@ -17,16 +19,23 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def _origin(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in _DEFAULT_PORTS or not url.hostname or url.path.strip("/") or url.query:
+    url = urlsplit(_url(text))
+    if url.path.strip("/") or url.query:
         raise ValueError("expected http://HOST, https://HOST or with :PORT, and no path")
     return text.rstrip("/")
 
 
 def _url(text: str) -> str:
+    """Insist on a URL that leads somewhere."""
     url = urlsplit(text)
     if url.scheme not in _DEFAULT_PORTS or not url.hostname:
-        raise ValueError("expected a URL such as https://shop.example/ledger")
+        raise ValueError("expected http://HOST or https://HOST, with :PORT where it is another")
+    try:
+        port = url.port
+    except ValueError as error:
+        raise ValueError(f"{error}; expected a number") from None
+    if port == 0:
+        raise ValueError("port 0: expected the port that it listens on")
     return text
 
 
@@ -69,6 +78,10 @@ def require_reach(fault: Fault) -> None:
         )
 
 
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""The name of an environment variable."""
+
+
 class Marker(Frozen):
     """What the target answers and production would not.
 
@@ -84,26 +97,44 @@ class Marker(Frozen):
 
 
 class Book(Frozen):
-    """Where a final record is read: NDJSON at a URL, or files named after their tables.
+    """Where a final record is read: NDJSON at a URL, files named after their tables, or by SQL.
 
     Args:
         url: Answers with a line for each row, its `table` among its fields, and a last line
             `{"table": "end", "rows": N}`.
         folder: Holds `orders.ndjson` and the like by the end of the run.
-        token_env: The environment variable whose value is sent as a bearer token.
+        dsn_env: The environment variable that has the address of a Postgres database, such as
+            `postgresql://reader:secret@db.staging.example/shop`; its host is on the allow-list.
+        queries: With `dsn_env`: for each table the query that answers its rows.
+        token_env: With `url`: the environment variable whose value is sent as a bearer token.
     """
 
     url: Annotated[str, AfterValidator(_url)] | None = None
     folder: Annotated[str, AfterValidator(beside_plan)] | None = None
-    token_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    dsn_env: Variable | None = None
+    queries: dict[str, Annotated[str, Field(min_length=1)]] = Field({})
+    token_env: Variable | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if (self.url is None) == (self.folder is None):
-            raise ValueError("expected either `url` or `folder`")
-        if self.folder is not None and self.token_env is not None:
+        if sum(place is not None for place in (self.url, self.folder, self.dsn_env)) != 1:
+            raise ValueError("expected either `url` or `folder` or `dsn_env`")
+        if self.url is None and self.token_env is not None:
             raise ValueError("`token_env` goes with `url`")
+        if (self.dsn_env is None) != (not self.queries):
+            raise ValueError("`dsn_env` and `queries` go together")
         return self
+
+    def require_tables(self, tables: Collection[str]) -> None:
+        """Refuse a query of what is no table of this book, and a book without its first table."""
+        first = next(iter(tables))
+        for table in self.queries:
+            if table not in tables:
+                raise ValueError(
+                    f"a query for {table!r}: expected one of the tables {', '.join(tables)}"
+                )
+        if self.queries and first not in self.queries:
+            raise ValueError(f"expected a query for {first!r} among `queries`")
 
 
 class Target(Frozen):
@@ -140,6 +171,13 @@ class Target(Frozen):
                 f"{self.host} is not this machine: expected a `marker` that production would not "
                 "answer, such as {path: /healthz, header: X-Environment, matches: staging}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _known_tables(self) -> Self:
+        for book, tables in ((self.ledger, LEDGER_TABLES), (self.provider, PROVIDER_TABLES)):
+            if book is not None:
+                book.require_tables(tables)
         return self
 
     @property

@@ -78,7 +78,7 @@ class Traffic(Frozen):
     connect_timeout: Annotated[Duration, Field(gt=0)] | None = None
     connections: Literal["per_shopper", "shared"] = "per_shopper"
     redirects: Annotated[int, Field(ge=0, le=10)] = 0
-    ca_file: str | None = None
+    ca_file: Annotated[str, AfterValidator(beside_plan)] | None = None
     patience: Duration = 8.0
     locustfile: Annotated[str, AfterValidator(beside_plan)] | None = None
     workers: Annotated[int, Field(ge=1, le=256)] = 1

@@ -118,7 +118,7 @@ def _through(
     api: ProxyApi = order.open_api(api_url)
     exits.callback(api.close)
     assert straight.via is not None, "it was resolved"
-    name, via = proxy_name(order.run_id, EDGE), f"{LOOPBACK}:{edge_port}"
+    name, via = proxy_name(order.run_id, EDGE), f"{order.edge_host}:{edge_port}"
     api.create(name, listen=via, upstream=straight.via)
     if isinstance(proxy, SharedProxy):
         exits.callback(api.delete, name)

@@ -13,6 +13,7 @@ from reports.checks.repricing import Bought, RuleSet, cost_of
 from reports.checks.ruling import Finding, counted, ruled
 from reports.evidence import Run
 
+OUTSIDE: Final = "sold outside of the sale"
 _PLAIN: Final = """
 WITH planned AS (
   SELECT unnest($skus::VARCHAR[]) AS sku, unnest($prices::BIGINT[]) AS price
@@ -97,7 +98,7 @@ def _plain(run: Run) -> Repriced:
     )
     wrong = run.rows(
         f"SELECT order_id, client_ref, user_ref, total_minor, price_minor, "
-        f"CASE WHEN outside THEN 'sold outside of the sale' ELSE 'wrong total' END AS why "
+        f"CASE WHEN outside THEN '{OUTSIDE}' ELSE 'wrong total' END AS why "
         f"FROM ({_PLAIN}) WHERE NOT unknown AND (total_minor <> price_minor OR outside) "
         f"ORDER BY order_id",
         **known,
@@ -120,10 +121,12 @@ def _by_rules(run: Run) -> Repriced:
             at=datetime.fromisoformat(row["priced_at"]),
         )
         subtotal, total = cost_of(bought, rules[row["version"]])
-        if (subtotal, total) != (row["subtotal_minor"], row["total_minor"]):
+        outside = not rules[row["version"]].is_open(bought)
+        if outside or (subtotal, total) != (row["subtotal_minor"], row["total_minor"]):
             same = {name: row[name] for name in ("order_id", "client_ref", "user_ref")}
             found = {"total_minor": row["total_minor"], "price_minor": total}
-            wrong.append(same | found | {"why": f"by {row['version']}"})
+            why = OUTSIDE if outside else f"by {row['version']}"
+            wrong.append(same | found | {"why": why})
     return Repriced(orders, wrong, unknown)
 
 

@@ -27,6 +27,10 @@ class RuleSet:
     promotions: Sequence[Rule] = ()
     coupons: Mapping[str, Rule] = field(default_factory=dict)
 
+    def is_open(self, bought: "Bought") -> bool:
+        ended = self.ends_at is not None and bought.at >= self.ends_at
+        return bought.at >= self.opens_at(bought.tier) and not ended
+
     def opens_at(self, tier: str) -> datetime:
         leads_s = [r["lead_s"] for r in self.promotions if r.get("tier") == tier and "lead_s" in r]
         return self.starts_at - timedelta(seconds=max(leads_s, default=0))
@@ -53,8 +57,7 @@ class Proposal:
 
 def cost_of(bought: Bought, rules: RuleSet) -> tuple[int, int]:
     """Return what `bought` costs before and after everything that is taken off."""
-    on_sale = bought.at >= rules.opens_at(bought.tier)
-    on_sale = on_sale and (rules.ends_at is None or bought.at < rules.ends_at)
+    on_sale = rules.is_open(bought)
     left = {
         sku: qty * rules.offers[sku][0 if on_sale else 1]
         for sku, qty in sorted(bought.quantities.items())

@@ -10,7 +10,14 @@ import msgspec
 
 from doorbuster.errors import PlanError
 from scenarios.adapters.operations import EXTRACTABLE
-from scenarios.adapters.templates import RUN_ID, STEP_VALUES, USER_COLUMN, Hole, parts_of
+from scenarios.adapters.templates import (
+    MAYBE,
+    RUN_ID,
+    STEP_VALUES,
+    USER_COLUMN,
+    Hole,
+    parts_of,
+)
 from scenarios.step import Step
 
 Told = dict[str, Any]
@@ -70,11 +77,24 @@ def segments_of(template: str, escape: Escape, run_id: str) -> Iterator[Segment]
 
 def filled(name: str, escape: Escape) -> Fill:
     """Return what looks up `name` when a request is built."""
+    if name.endswith(MAYBE):
+        nothing = "null" if escape is json_value else ""
+        return _if_told(filled(name.removesuffix(MAYBE), escape), nothing)
     if name in STEP_VALUES:
         return OfStep(name, escape)
     if column := USER_COLUMN.fullmatch(name):
         return _of_user(column[1], escape)
     return _of_attempt(name, escape) if name in _EXTRACTABLE else _of_session(name, escape)
+
+
+def _if_told(fill: Fill, nothing: str) -> Fill:
+    def fill_if_told(step: Step, told: Told) -> str:
+        try:
+            return fill(step, told)
+        except Untold:
+            return nothing
+
+    return fill_if_told
 
 
 class OfStep:

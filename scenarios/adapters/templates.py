@@ -1,11 +1,13 @@
 """Templates: texts whose `{placeholders}` are filled from the step, or from what answers told.
 
+`{name?}` is null in JSON and empty elsewhere for as long as no answer has told it; a request with
+any other placeholder that nothing was told for is not sent.
 `{{name}}` stands for `{name}` itself, and braces around anything but a name are left alone, so
 that GraphQL and JSON texts can be written as they are.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -31,13 +33,15 @@ USER_COLUMN: Final = re.compile(r"user\.([a-z][a-z0-9_]*)")
 """A column of the users of one's own, which the plan's `traffic.data` names."""
 
 KEY: Final = "key"
+MAYBE: Final = "?"
+"""Ends the name of a placeholder that need not have been told."""
 
-_PLACEHOLDER: Final = re.compile(r"\{\{([A-Za-z_][\w.]*)\}\}|\{([A-Za-z_][\w.]*)\}")
+_PLACEHOLDER: Final = re.compile(r"\{\{([A-Za-z_][\w.]*\??)\}\}|\{([A-Za-z_][\w.]*\??)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A place in a template that a value goes into."""
+    """A place in a template that a value goes into; its name may end with `MAYBE`."""
 
     name: str
 
@@ -61,7 +65,8 @@ def parts_of(template: str) -> Iterator[str | Hole]:
 def names_in(node: Any) -> Iterator[str]:
     """Yield the placeholders anywhere inside a template: a text, or texts in lists and mappings."""
     if isinstance(node, str):
-        yield from (part.name for part in parts_of(node) if isinstance(part, Hole))
+        holes = (part for part in parts_of(node) if isinstance(part, Hole))
+        yield from (hole.name.removesuffix(MAYBE) for hole in holes)
     elif isinstance(node, dict):
         for value in node.values():
             yield from names_in(value)
@@ -71,16 +76,27 @@ def names_in(node: Any) -> Iterator[str]:
 
 
 def _known_placeholders(template: Any, info: ValidationInfo) -> Any:
-    """Refuse a placeholder that nothing fills; the context has the names that answers tell."""
-    told = (info.context or {}).get("told", ())
-    known = (*STEP_VALUES, RUN_ID, *told)
+    """Refuse a placeholder that nothing fills.
+
+    The context has the names that answers tell, and the users' columns where these are known.
+    """
+    context = info.context or {}
+    known = (*STEP_VALUES, RUN_ID, *context.get("told", ()))
     for name in names_in(template):
-        if name not in known and not USER_COLUMN.fullmatch(name):
+        if column := USER_COLUMN.fullmatch(name):
+            _require_column(column[1], context.get("columns"))
+        elif name not in known:
             raise ValueError(
                 f"unknown placeholder {{{name}}}: expected one of {', '.join(known)}, or a name "
                 f"that an `extract` gives a value; write {{{{{name}}}}} for the braces themselves"
             )
     return template
+
+
+def _require_column(name: str, columns: Sequence[str] | None) -> None:
+    if columns is not None and name not in columns:
+        there = ", ".join(columns) or "none, since the plan has no traffic.data"
+        raise ValueError(f"{{user.{name}}}: expected one of the users' columns ({there})")
 
 
 def _one_line(text: str) -> str:

@@ -12,11 +12,13 @@ from doorbuster.errors import DoorbusterError
 from doorbuster.news import News
 from doorbuster.rundir import RunDirectory
 from scenarios.distribution.build import build
+from scenarios.distribution.enclosures import Enclosures
 from scenarios.distribution.messages import (
     BEATS_MISSED,
     Answered,
     Asked,
     Begin,
+    Enclosure,
     Farewell,
     Halt,
     Hello,
@@ -27,6 +29,7 @@ from scenarios.distribution.messages import (
     Ready,
     Refusal,
     Unable,
+    Wanted,
 )
 from scenarios.distribution.shipping import Homecoming
 from scenarios.order import CrewOrder
@@ -57,6 +60,7 @@ class Crew:
     runner: MasterRunner
     post: Post
     tell: Callable[[News], None]
+    enclosures: Enclosures | None
     members: dict[str, Member] = field(default_factory=dict)
     lost: int = 0
     _home: dict[str, Homecoming] = field(default_factory=dict)
@@ -89,6 +93,8 @@ class Crew:
         match letter.message:
             case Hello() as hello:
                 self._welcome(sender, hello)
+            case Wanted(number=number, offset=offset) if member and self.enclosures:
+                self.post.send(Enclosure(self.enclosures.piece(number, offset)), to=sender)
             case Asked(asked_s=asked_s):
                 self.post.send(Answered(asked_s, time.monotonic()), to=sender)
             case Unable(reason=reason):
@@ -127,7 +133,8 @@ class Crew:
             if self.order.elsewhere:
                 run = RunDirectory(Path(order.run_dir))
                 self._home[sender] = Homecoming(files_of(run, member.index))
-            self.post.send(Ordered(order), to=sender)
+            enclosed = self.enclosures.listed if self.enclosures else ()
+            self.post.send(Ordered(order, enclosed), to=sender)
 
     def _count_in(self, sender: str, member: Member, ready: Ready) -> None:
         """Let a worker take part, which Locust may have missed while it was busy preparing."""

@@ -24,6 +24,7 @@ from locust.env import Environment
 from doorbuster.errors import DoorbusterError, MissingPrerequisite
 from doorbuster.news import LOST_EXIT_CODE, News
 from scenarios.distribution.crew import Crew
+from scenarios.distribution.enclosures import Enclosures
 from scenarios.distribution.messages import Post, hasten_heartbeats
 from scenarios.driver import Driver
 from scenarios.order import CrewOrder, StartSignal, decoded
@@ -119,6 +120,7 @@ class Master:
 def enlist(order: CrewOrder) -> Crew:
     """Open the port that workers connect to, and say which."""
     hasten_heartbeats()
+    enclosures = Enclosures(order.order) if order.elsewhere else None
     driver = type("Driver", (Driver,), {"fixed_count": 0})
     environment = Environment(user_classes=[driver], events=locust.events)
     try:
@@ -127,7 +129,7 @@ def enlist(order: CrewOrder) -> Crew:
         raise MissingPrerequisite(
             f"cannot listen for workers on {order.host}:{order.port}, which is taken"
         ) from taken
-    crew = Crew(order, runner, Post(runner), tell)
+    crew = Crew(order, runner, Post(runner), tell, enclosures)
     tell(News("listening", port=runner.server.port))
     return crew
 

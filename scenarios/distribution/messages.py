@@ -1,8 +1,9 @@
 """What a master and its workers say to each other, over Locust's own connection.
 
 A worker says `Hello` and is sent its `TrafficOrder` or a `Refusal`. It compares clocks (`Asked`,
-`Answered`) and is `Ready`, or `Unable`. `Begin` tells it when second 0 is, `Halt` to let nobody
-else arrive. `Piece` brings home what it wrote, `Farewell` is its last word.
+`Answered`), fetches the files that the order names (`Wanted`, `Enclosure`) and is `Ready`, or
+`Unable`. `Begin` tells it when second 0 is, `Halt` to let nobody else arrive. `Piece` brings home
+what it wrote, `Farewell` is its last word.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from locust.runners import DistributedRunner
 
 from doorbuster.errors import DoorbusterError
 from scenarios.order import TrafficOrder
+from scenarios.order_files import Enclosed
 
 HEARTBEAT_S: Final = 0.25
 BEATS_MISSED: Final = 8
@@ -35,9 +37,23 @@ class Hello(Message, frozen=True):
 
 
 class Ordered(Message, frozen=True):
-    """What a worker is to do, and how many files it has to fill."""
+    """What a worker is to do, and the files that it has to fetch for it."""
 
     order: TrafficOrder
+    enclosed: tuple[Enclosed, ...] = ()
+
+
+class Wanted(Message, frozen=True):
+    """A worker asks for a piece of one of the files; `number` is its place in `Ordered`."""
+
+    number: int
+    offset: int
+
+
+class Enclosure(Message, frozen=True):
+    """A piece of the file that was asked for."""
+
+    content: bytes
 
 
 class Refusal(Message, frozen=True):
@@ -99,7 +115,8 @@ class Farewell(Message, frozen=True):
 
 
 KINDS: Final = (
-    Hello, Ordered, Refusal, Asked, Answered, Ready, Unable, Begin, Halt, Piece, Farewell,
+    Hello, Ordered, Refusal, Asked, Answered, Wanted, Enclosure, Ready, Unable, Begin, Halt, Piece,
+    Farewell,
 )  # fmt: skip
 
 

@@ -11,9 +11,10 @@ import platform
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Final, TypeVar
@@ -29,11 +30,13 @@ from doorbuster.errors import DoorbusterError
 from doorbuster.rundir import RunDirectory
 from scenarios.distribution.build import build
 from scenarios.distribution.clocks import Offset, RoundTrip, offset_of
+from scenarios.distribution.enclosures import unpack
 from scenarios.distribution.joining import Baton, join
 from scenarios.distribution.messages import (
     Answered,
     Asked,
     Begin,
+    Enclosure,
     Farewell,
     Halt,
     Hello,
@@ -43,6 +46,7 @@ from scenarios.distribution.messages import (
     Ready,
     Refusal,
     Unable,
+    Wanted,
     require_address,
 )
 from scenarios.distribution.shipping import Shipping
@@ -53,6 +57,7 @@ from scenarios.driver import (
     require_sound_listeners,
 )
 from scenarios.order import TrafficOrder
+from scenarios.order_files import Enclosed
 from scenarios.recording import files_of
 from scenarios.traffic import Traffic
 
@@ -138,10 +143,12 @@ class Worker:
     def _work(self) -> Farewell:
         me = Hello(build(), socket.gethostname(), os.getpid(), platform.python_version())
         self._post.send(me)
-        order = self._at_home(self._expect(Ordered).order)
+        ordered = self._expect(Ordered)
+        order = self._at_home(ordered.order)
         clock = self._compare_clocks()
         try:
-            traffic = Traffic(order, fire_request)
+            with self._unpacked(ordered.enclosed, order) as unpacked:
+                traffic = Traffic(unpacked, fire_request)
             traffic.require_shop(within_s=REACH_WITHIN_S)
         except DoorbusterError as error:
             raise Refused(str(error)) from error
@@ -166,6 +173,23 @@ class Worker:
         run = RunDirectory(self._folder / "run")
         run.create()
         return replace(order, run_dir=str(run.path))
+
+    @contextmanager
+    def _unpacked(
+        self, enclosed: Sequence[Enclosed], order: TrafficOrder
+    ) -> Iterator[TrafficOrder]:
+        """Have the files that the order names here, for as long as it takes to read them."""
+        if self._folder is None or not enclosed:
+            yield order
+            return
+        with tempfile.TemporaryDirectory(prefix="files-", dir=self._folder) as files:
+            unpacked = unpack(enclosed, order, into=Path(files), fetch=self._fetch)
+            say(f"was handed {', '.join(Path(file.path).name for file in enclosed)}")
+            yield unpacked
+
+    def _fetch(self, number: int, offset: int) -> bytes:
+        self._post.send(Wanted(number, offset))
+        return self._expect(Enclosure).content
 
     def _drive(self, traffic: Traffic) -> None:
         """Wait for the traffic to end; the master can halt it before its time."""

@@ -19,6 +19,8 @@ NOT_STARTED_TRIES: Final = 10
 SHED_TRIES: Final = 3
 LONGEST_IN_LINE: Final = 30
 """How often one asks where one stands, before one goes home."""
+PLACES_AT_MOST: Final = 3
+"""How often one takes a place in the line, if the shop loses those before."""
 
 
 def lognormal_s(choices: Random, *, median_s: float, sigma: float) -> float:
@@ -49,7 +51,7 @@ def come_in(session: Session) -> bool:
         return False
     if session.opens_in_s <= 0:
         session.think(lognormal_s(session.choices, median_s=1.0, sigma=0.5))
-    elif not session.offers("queue"):
+    elif session.lead_s or not session.offers("queue"):
         session.wait_for(session.opens_s + reaction_s(session.choices))
     return not session.sale_is_over
 
@@ -57,18 +59,23 @@ def come_in(session: Session) -> bool:
 def take(
     session: Session, *, again_s: tuple[float, float] = (0.5, 1.0), twice: Twice | None = None
 ) -> Result:
-    """Reserve one unit; who is told that it is too early, or too full, tries again in a moment."""
+    """Reserve one unit; who is told that it is too early, or too full, tries again in a moment.
+
+    Who is told to go through the waiting room, since their admission or their early access has
+    ended meanwhile, does so.
+    """
+    tries = {"not_started": NOT_STARTED_TRIES, "shed": SHED_TRIES, "not_admitted": 2}
     turn = stand_in_line(session, again_s=again_s)
-    if turn is not None and turn.outcome != "ok":
-        return turn
-    tries = {"not_started": NOT_STARTED_TRIES, "shed": SHED_TRIES}
-    while True:
+    while turn is None or turn.outcome == "ok":
         reserved = session.reserve(twice=twice)
         left = tries.get(reserved.reason or "", 0) - 1
         if left <= 0:
             return reserved
         tries[reserved.reason or ""] = left
         session.think(session.asked_s(reserved) + session.choices.uniform(*again_s))
+        if reserved.reason == "not_admitted":
+            turn = stand_in_line(session, again_s=again_s)
+    return turn
 
 
 def reserve_in_turn(session: Session) -> Result:
@@ -78,17 +85,25 @@ def reserve_in_turn(session: Session) -> Result:
 
 
 def stand_in_line(session: Session, *, again_s: tuple[float, float] = (0.5, 1.0)) -> Result | None:
-    """Wait until one may check out, not for ever; None where nobody has to."""
-    if not session.offers("queue"):
+    """Wait until one may check out, not for ever; None where nobody has to, nor who is early.
+
+    Whose place is lost stands in line again, as the last one.
+    """
+    if session.is_early or not session.offers("queue"):
         return None
     place = session.queue()
-    if place.outcome != "ok":
-        return place
+    places, turn = 1, place
     for _ in range(LONGEST_IN_LINE):
+        if place.outcome != "ok":
+            return place
         turn = session.turn()
-        if turn.reason != "waiting" or session.sale_is_over:
+        if session.sale_is_over or turn.reason not in ("waiting", "lost_place"):
+            break
+        if turn.reason == "lost_place" and places == PLACES_AT_MOST:
             break
         session.think(session.asked_s(turn) + session.choices.uniform(*again_s))
+        if turn.reason == "lost_place":
+            places, place = places + 1, session.queue()
     return turn
 
 

@@ -24,11 +24,11 @@ UPDATE stock SET available = greatest(available - $2, 0), reserved = reserved + 
 
 
 class StaleReads:
-    """A connection on which every row about a SKU shows what the standby says is available."""
+    """A connection on which each row about a SKU says "enough" as the standby would."""
 
-    def __init__(self, connection: Connection, available: Mapping[str, int]) -> None:
+    def __init__(self, connection: Connection, enough: Mapping[str, bool]) -> None:
         self._connection = connection
-        self._available = available
+        self._enough = enough
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
@@ -38,8 +38,8 @@ class StaleReads:
 
     def _shown(self, row: asyncpg.Record) -> Mapping[str, Any]:
         shown = dict(row)
-        if shown.get("sku") in self._available:
-            shown["available"] = self._available[shown["sku"]]
+        if "enough" in shown:
+            shown["enough"] = self._enough.get(shown["sku"], shown["enough"])
         return shown
 
 
@@ -48,7 +48,9 @@ def check_out_by(databases: Sequence[str]) -> CheckOut:
         change: Change, wish: Checkout, *, key: str, hold_s: float
     ) -> CheckedOut:
         available = await _seen([line.sku for line in wish.lines], databases)
-        change.connection = cast(Connection, StaleReads(change.connection, available))
+        wanted = [line for line in wish.lines if line.sku in available]
+        enough = {line.sku: available[line.sku] >= line.qty for line in wanted}
+        change.connection = cast(Connection, StaleReads(change.connection, enough))
         change.reservations = replace(change.reservations, reserve=_take)
         return await check_out(change, wish, key=key, hold_s=hold_s)
 

@@ -25,12 +25,19 @@ FILL = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i]) end"
 RECORD = """
 UPDATE stock SET available = greatest(available - $2, 0), reserved = reserved + $2 WHERE sku = $1
 """
+LEFT_TO_THE_COUNTER = "true"
 STOCK = "SELECT sku, available FROM stock ORDER BY sku"
 
 
 def redis_truth(correct: Reservations, redis: Redis) -> Reservations:
     truth = Truth(correct, redis)
-    return replace(correct, reserve=truth.reserve, release=truth.release, prepare=truth.prepare)
+    return replace(
+        correct,
+        reserve=truth.reserve,
+        release=truth.release,
+        prepare=truth.prepare,
+        enough=LEFT_TO_THE_COUNTER,
+    )
 
 
 class Truth:

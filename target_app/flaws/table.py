@@ -20,6 +20,7 @@ from target_app.flaws import (
     missing_release,
     one_by_one,
     optimistic_paid,
+    out_of_order,
     pay_expired,
     read_replica,
     repeated_webhook,
@@ -70,6 +71,10 @@ def _one_by_one(acts: Acts, settings: "StorefrontSettings") -> Acts:
     return replace(acts, reservations=apart)
 
 
+def _out_of_order(acts: Acts, _settings: "StorefrontSettings") -> Acts:
+    return replace(acts, reservations=out_of_order.out_of_order(acts.reservations))
+
+
 def _read_replica(acts: Acts, settings: "StorefrontSettings") -> Acts:
     return replace(acts, check_out=read_replica.check_out_by(settings.databases))
 
@@ -81,6 +86,7 @@ PLANTS: dict[str, Plant] = {
     "W12": lambda acts, _: replace(acts, check_out=ignored_key.check_out_again),
     "W13": lambda acts, _: replace(acts, expire_one=double_release.expire_and_clean_up),
     "W15": _one_by_one,
+    "W15b": _out_of_order,
     "W16": _missing_release,
     "W18": lambda acts, _: replace(acts, check_out=limits_apart.check_out_unlimited),
     "W19": lambda acts, _: replace(acts, book_capture=pay_expired.book_any),

@@ -27,14 +27,16 @@ from target_app.reservations import Line, SoldOutError
 SCOPE = "checkout"
 CURRENCY = "EUR"
 
+# `enough` is the strategy's: whether what it counts says that so many are left.
 SITUATION = """
 SELECT now() AS at, lock.mine, sale.starts_at, sale.ends_at, sale.paused_at, k.fingerprint, k.body,
-       sale.promotion_version, p.sku, p.price, p.limit_per_user, s.available
+       sale.promotion_version, p.sku, p.price, p.limit_per_user, ({enough}) AS enough
 FROM (SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0)) AS mine) AS lock
-LEFT JOIN sale ON sale.id = $4
+LEFT JOIN sale ON sale.id = $5
 LEFT JOIN idempotency_keys k ON k.scope = $1 AND k.key = $2
-LEFT JOIN products p ON p.sku = ANY($3::text[])
-LEFT JOIN inventory s ON s.sku = p.sku
+LEFT JOIN unnest($3::text[], $4::bigint[]) AS wanted (sku, qty) ON true
+LEFT JOIN products p ON p.sku = wanted.sku
+LEFT JOIN stock s ON s.sku = p.sku
 """
 CREATE = """
 WITH kept AS (
@@ -111,9 +113,7 @@ async def check_out(change: Change, wish: Checkout, *, key: str, hold_s: float) 
     """
     lines = _sorted_lines(wish)
     fingerprint = hashlib.sha256(msgspec.json.encode(wish)).hexdigest()
-    situation = await change.connection.fetch(
-        SITUATION, SCOPE, key, [line.sku for line in lines], wish.campaign_id
-    )
+    situation = await _situation(change, lines, key=key, campaign_id=wish.campaign_id)
     stored = _stored(situation[0], fingerprint)
     if stored is not None:
         return stored
@@ -132,6 +132,14 @@ async def check_out(change: Change, wish: Checkout, *, key: str, hold_s: float) 
     change.moves.append(("", "pending_payment"))
     note(order_id=order["order_id"])
     return CheckedOut(body, replayed=False)
+
+
+async def _situation(
+    change: Change, lines: Sequence[Line], *, key: str, campaign_id: str
+) -> Sequence[asyncpg.Record]:
+    query = SITUATION.format(enough=change.reservations.enough)
+    skus, quantities = [line.sku for line in lines], [line.qty for line in lines]
+    return await change.connection.fetch(query, SCOPE, key, skus, quantities, campaign_id)
 
 
 def _sorted_lines(wish: Checkout) -> list[Line]:
@@ -177,7 +185,7 @@ def _prices(situation: Sequence[asyncpg.Record], lines: Sequence[Line]) -> dict[
     for line in lines:
         if line.sku not in offers:
             raise ProblemError(404, "unknown_sku", details={"sku": line.sku})
-        if offers[line.sku]["available"] < line.qty:
+        if not offers[line.sku]["enough"]:
             raise _sold_out(line.sku)
     return {line.sku: offers[line.sku]["price"] for line in lines}
 

@@ -44,6 +44,8 @@ class Redis:
     def __init__(self, client: "redis.asyncio.Redis", *, deadline_s: float = DEADLINE_S) -> None:
         self._client = client
         self._deadline_s = deadline_s
+        # The client's own pool refuses whoever finds it empty: a crowd would look like an outage.
+        self._turns = asyncio.Semaphore(CONNECTIONS_MAX)
         self.breaker = Breaker(time.monotonic)
 
     async def ask(self, question: Callable[["redis.asyncio.Redis"], Awaitable[T]]) -> T | Failed:
@@ -51,7 +53,7 @@ class Redis:
         if not self.breaker.admits():
             return Failed("spared after failures in a row")
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self._deadline_s), self._turns:
                 answer = await question(self._client)
         except (RedisError, OSError) as error:  # OSError includes TimeoutError
             self.breaker.failed()

@@ -35,6 +35,9 @@ StockGuard = Callable[[Sequence[str]], AbstractAsyncContextManager[None]]
 CachedStock = Callable[[Sequence[str]], Awaitable[Mapping[str, int] | Failed]]
 
 
+BY_STOCK_ROW = "s.available >= wanted.qty"
+
+
 async def no_care(_connection: Connection) -> None:
     """Do nothing: most strategies live by the stock row alone."""
 
@@ -65,6 +68,9 @@ class Reservations:
             once it has ended.
         prepare: What a new sale needs besides its stock rows, in the transaction that starts it.
         upkeep: What every replica sees to each second, outside of any transaction.
+        enough: SQL that says at a glance whether `wanted.qty` units of `wanted.sku` are left, where
+            `s` is the stock row. A checkout refuses by it before it has locked anything, and sells
+            nothing by it; each pays for it, so it must not count more than that.
         cached: What is left of each SKU by a count outside of the database, where there is one.
     """
 
@@ -77,4 +83,5 @@ class Reservations:
     around: StockGuard = unguarded
     prepare: StockCare = no_care
     upkeep: StockCare = no_care
+    enough: str = BY_STOCK_ROW
     cached: CachedStock = nothing_cached

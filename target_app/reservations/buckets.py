@@ -26,6 +26,9 @@ INSERT INTO stock_buckets (sku, bucket, available)
 SELECT sku, bucket, units / $1::int + (bucket < units % $1::int)::int
 FROM moved, generate_series(0, $1::int - 1) AS bucket
 """
+ENOUGH = """
+SELECT sum(b.available) >= wanted.qty FROM stock_buckets b WHERE b.sku = wanted.sku
+"""
 FROM_ONE = """
 UPDATE stock_buckets SET {source} = {source} - $3, {target} = {target} + $3
 WHERE sku = $1 AND bucket = $2 AND {source} >= $3 RETURNING bucket

@@ -12,8 +12,24 @@ from collections.abc import Sequence
 
 from target_app.database.primary import Connection
 from target_app.reservations import Line, SoldOutError
-from target_app.reservations.alerts import raise_alerts
 
+ENOUGH = """
+SELECT count(*) >= wanted.qty FROM (
+    SELECT FROM stock_units u WHERE u.sku = wanted.sku AND u.state = 'free' LIMIT wanted.qty
+) AS found
+"""
+# Counts no further than it has to: what is far above its line is not worth counting at each sale.
+RAISE = """
+INSERT INTO alerts (sku, at, available)
+SELECT s.sku, now(), left_over.units FROM stock s CROSS JOIN LATERAL (
+    SELECT count(*) AS units FROM (
+        SELECT FROM stock_units u WHERE u.sku = s.sku AND u.state = 'free' LIMIT s.low_stock_at + 1
+    ) AS found
+) AS left_over
+WHERE s.sku = ANY($1) AND s.low_stock_at IS NOT NULL AND left_over.units <= s.low_stock_at
+  AND s.sku NOT IN (SELECT sku FROM alerts)
+ORDER BY s.sku ON CONFLICT DO NOTHING
+"""
 MAKE = """
 WITH moved AS (
     UPDATE stock SET available = 0 WHERE available > 0
@@ -77,7 +93,7 @@ async def _take(connection: Connection, lines: Sequence[Line], *, target: str) -
             await look(connection, line, source="free", target=target)
         except TooFewError:
             await _look_again(connection, line, source="free", target=target)
-    await raise_alerts(connection, lines)
+    await connection.execute(RAISE, [line.sku for line in lines])
 
 
 async def _look_again(connection: Connection, line: Line, *, source: str, target: str) -> None:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from tests.waiting import eventually
+
 
 def open_sale(shop: httpx.Client, *, ops_token: str, stock: int = 10) -> None:
     sale = {
@@ -30,3 +32,17 @@ def reserve(shop: httpx.Client, key: str) -> str:
 def pay(shop: httpx.Client, order_id: str) -> httpx.Response:
     key = {"Idempotency-Key": f"pay-{order_id}"}
     return shop.post(f"/v1/orders/{order_id}/payments", json={"method": "card"}, headers=key)
+
+
+def shows_replication(shop: httpx.Client, *, standby: str = "postgres-b") -> bool:
+    """Tell whether the shop's metrics come to say how far the standby is behind.
+
+    Whoever may not look at the server's statistics is told of a standby without any positions.
+    """
+    wanted = [f'pg_replication_lag_{unit}{{standby="{standby}"}} ' for unit in ("seconds", "bytes")]
+
+    def shown() -> bool:
+        text = shop.get("/metrics").text
+        return all(line in text for line in wanted)
+
+    return eventually(shown, bound_s=20)

@@ -19,7 +19,7 @@ from doorbuster.stack.containers.parts import CONNECTIONS
 from doorbuster.stack.ports import free_ports
 from doorbuster.stack.ready import http_probe, wait_until_ready
 from tests.containers.engine_here import CHECKOUT, names_with
-from tests.containers.shopping import open_sale, pay, reserve
+from tests.containers.shopping import open_sale, pay, reserve, shows_replication
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
@@ -104,4 +104,5 @@ def test_it_comes_up_and_sells_through_its_proxies(
         wait_until_ready(ready, what="the shop", log=tmp_path / "none", alive=lambda: True)
         open_sale(shop, ops_token="operator")
         answer = pay(shop, reserve(shop, "sold"))
+        assert shows_replication(shop)
     assert (answer.status_code, answer.json()["status"]) == (200, "paid")

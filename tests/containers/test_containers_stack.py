@@ -19,7 +19,7 @@ from doorbuster.stack.order import StackOrder
 from doorbuster.stack.postgres import ask
 from doorbuster.stack.ready import http_probe, wait_until_ready
 from tests.containers.engine_here import names_with
-from tests.containers.shopping import open_sale, pay, reserve
+from tests.containers.shopping import open_sale, pay, reserve, shows_replication
 from tests.waiting import eventually
 
 # The first test may have to wait for the engine and the images to be made.
@@ -59,6 +59,10 @@ def test_the_parts_are_those_of_the_embedded_stack(up: Topology) -> None:
     assert set(up.proxies) == connections
     assert [node.component.name for node in up.database] == ["postgres-a", "postgres-b"]
     assert ask(up.database[0].direct_dsn, SYNCHRONOUS) is True
+
+
+def test_the_shop_says_how_far_the_standby_is_behind(shop: httpx.Client) -> None:
+    assert shows_replication(shop)
 
 
 def test_every_port_is_published_on_loopback_alone(up: Topology) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -182,6 +182,24 @@ async def running_shop(
             async with httpx.AsyncClient(transport=app, base_url="http://shop") as client:
                 yield Rehearsed(client, shop, simulator)
     book.close()
+
+
+@asynccontextmanager
+async def replicas_of(
+    opened: Callable[[str, Path], AbstractAsyncContextManager[Rehearsed]],
+    dsn: str,
+    folder: Path,
+    *,
+    number: int,
+) -> AsyncIterator[list[Rehearsed]]:
+    """Open so many replicas of one shop."""
+    async with AsyncExitStack() as held:
+        shops = []
+        for n in range(number):
+            own = folder / f"replica-{n}"
+            own.mkdir()
+            shops.append(await held.enter_async_context(opened(dsn, own)))
+        yield shops
 
 
 @asynccontextmanager

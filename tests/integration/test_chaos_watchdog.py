@@ -268,12 +268,18 @@ def test_a_sweeper_removes_what_is_elsewhere(tmp_path: Path) -> None:
     assert swept.read_text() == "test-elsewhere"
 
 
-def test_faults_that_outlive_the_director_are_ended_by_their_commands(tmp_path: Path) -> None:
-    """The last word counts: what has been lifted meanwhile is not lifted again."""
+def test_faults_that_outlive_the_director_are_ended_by_their_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last word counts: what has been lifted meanwhile is not lifted again.
+
+    The commands work in the director's folder, as those of a plan that say `./mend` expect.
+    """
+    monkeypatch.chdir(tmp_path)
     mended, journal = tmp_path / "mended", tmp_path / "j"
     watchdog = Watchdog.start("test-undo", journal=journal)
     early = sweeper("open('never', 'w')")
-    late = sweeper(f"open({str(mended)!r}, 'w').write('yes')")
+    late = sweeper("open('mended', 'w').write('yes')")
     watchdog.use_undo({"early": early})
     watchdog.use_undo({"late": late, "stays": sweeper("sys.exit('it would not go')")})
     let_die(watchdog)

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from doorbuster.cli.main import run as doorbuster
+from doorbuster.journal import JournalEvent
 from doorbuster.locks import locked
+from doorbuster.rundir import read_records
 from tests.other_shops import ADAPTERS, OtherShop, other_shop, respond_forms
 
 pytestmark = pytest.mark.integration
@@ -85,10 +88,19 @@ def test_with_operations_only_the_books_are_out_of_reach(tmp_path):
     assert shop.marks == {json.loads((run / "plan.json").read_text())["run_id"]}
 
 
+def events(run: Path) -> list[JournalEvent]:
+    return list(read_records(run / "journal.ndjson", JournalEvent))
+
+
 def test_with_its_ledger_orders_are_compared_and_its_door_can_be_slowed(tmp_path):
-    """Level 3, and a proxy of ours before its door: a slow edge, seen and gone again."""
+    """Level 3, a proxy of ours before its door, and commands: a slow edge, seen and gone again."""
     more = '  ledger: {{url: "{url}/ledger"}}'
-    faults = "faults:\n  - {at: rush+1s, for: 1s, on: edge, latency: {delay: 300ms}}"
+    shut = tmp_path / "shut"
+    hooks = f"{{begin: [touch, {shut}], end: [rm, {shut}], verify: [test, -e, {shut}]}}"
+    faults = (
+        "faults:\n  - {at: rush+1s, for: 1s, on: edge, latency: {delay: 300ms}}\n"
+        f"  - {{at: rush+2500ms, for: 500ms, on: till, hooks: {hooks}}}"
+    )
     with other_shop(respond_forms, stock=40) as shop:
         plan = written(tmp_path, shop, more=more.format(url=shop.url), faults=faults)
         code, verdicts, run = rehearsed(plan, tmp_path / "runs")
@@ -99,9 +111,11 @@ def test_with_its_ledger_orders_are_compared_and_its_door_can_be_slowed(tmp_path
     assert set(verdicts["not_possible"]) >= NEEDS_THE_PROVIDER
     assert not set(verdicts["not_possible"]) & set(rulings)
     summary = json.loads((run / "summary.json").read_text())
-    (fault,) = summary["recovery"]
-    assert fault["name"] == "edge latency"
-    assert fault["lifted_s"] is not None
+    assert [fault["name"] for fault in summary["recovery"]] == ["edge latency", "till hooks"]
+    assert all(fault["lifted_s"] is not None for fault in summary["recovery"])
+    assert (run / "logs" / "hooks.log").read_text().count("$ test -e") == 2
+    assert not shut.exists()
+    assert "faults" in next(e for e in events(run) if e.name == "shop").detail["offers"]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +130,20 @@ def test_with_its_ledger_orders_are_compared_and_its_door_can_be_slowed(tmp_path
             "is 'staging', expected the marker 'test'; is this production?",
         ),
         ("forms.yaml", "none.yaml", 2, "expected an adapter file"),
+        (
+            "  settle: 100ms",
+            "  ledger: {dsn_env: NO_SUCH_DSN, queries: {orders: SELECT}}",
+            2,
+            "dsn_env 'NO_SUCH_DSN' is not set",
+        ),
+        (
+            "budgets:",
+            "faults: [{at: rush+1s, for: 1s, on: till, hooks: {begin: [ls], end: [./nowhere]}}]\n"
+            "budgets:",
+            2,
+            "fault 'till hooks': hooks.end: './nowhere' is no program here",
+        ),
+        ("opens_at: rush", "opens_at: 20:00", 2, "expected a zone with the time of day"),
     ],
 )
 def test_a_target_that_may_not_be_driven_is_not(tmp_path, capfd, old, new, *, code, message):
@@ -128,6 +156,17 @@ def test_a_target_that_may_not_be_driven_is_not(tmp_path, capfd, old, new, *, co
         assert not shop.seen
     out = capfd.readouterr()
     assert message in " ".join((out.out + out.err).split())
+
+
+def test_a_sale_that_has_opened_already_is_not_waited_for(tmp_path, capfd):
+    with other_shop(respond_forms) as shop:
+        path = Path(written(tmp_path, shop))
+        gone = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%H:%MZ")
+        path.write_text(path.read_text().replace("opens_at: rush", f"opens_at: {gone}"))
+        assert doorbuster(["rehearse", str(path), "--runs", str(tmp_path / "runs")]) == 2
+        assert not shop.seen
+    assert "expected 15 s to 3,600 s" in capfd.readouterr().err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_what_runs_elsewhere_cannot_be_brought_up(tmp_path, capfd):

@@ -38,6 +38,7 @@ traffic:
 budgets:
   - p99(request) <= 5s
 """
+STAGING = "allow_hosts: [shop.example], marker: {path: /, matches: staging}"
 USERS = """
 from locust import FastHttpUser, HttpUser, between, task
 
@@ -81,6 +82,23 @@ def test_a_users_file_runs_under_a_plan(tmp_path: Path) -> None:
     assert sum(row.info for row in rows) == posted
     log = (run.latency / "0.hlog").read_text()
     assert "Tag=request.intended," in log
+
+
+def test_its_users_go_the_run_s_way_by_the_shop_s_name(tmp_path: Path) -> None:
+    """As behind the proxy of a fault: only the address is another one, for both kinds of client."""
+    (tmp_path / "users.py").write_text(USERS)
+    with other_shop(respond_forms) as shop:
+        there = "http://shop.example:8080"
+        text = PLAN.format(url=there).replace('8080"}', f'8080", {STAGING}}}')
+        loaded = load_plan(text, source=str(tmp_path / "plan.yaml"), environ={})
+        run = new_traffic_run(tmp_path, loaded)
+        way = {"allow_hosts": ("shop.example",), "via": shop.url.removeprefix("http://")}
+        with traffic(run, loaded, there, **way) as (process, _):
+            _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr.decode()
+    assert shop.hosts == {"shop.example:8080"}
+    assert shop.seen["GET item"] > 20
+    assert shop.seen["POST buy"] > 3
 
 
 @pytest.mark.parametrize(

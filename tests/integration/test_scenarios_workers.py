@@ -16,17 +16,19 @@ import psutil
 import pytest
 
 from doorbuster.arrivals import arrivals
+from doorbuster.cli.target import adapter_of
 from doorbuster.cli.traffic import Elsewhere, job
 from doorbuster.clock import Clock
 from doorbuster.errors import DoorbusterError
 from doorbuster.news import News
 from doorbuster.operations import OperationEvent
-from doorbuster.plan import LoadedPlan
+from doorbuster.plan import LoadedPlan, load_plan
 from doorbuster.run import RunEnded
 from doorbuster.rundir import RunDirectory, read_records
 from doorbuster.series import GeneratorSecond
 from doorbuster.stack.generator import Generator, generator
 from doorbuster.stack.ports import free_ports
+from scenarios.adapter import reference_text
 from scenarios.order import TrafficOrder
 from scenarios.shopper import shoppers
 from tests.scenarios_fakes import PLAN, REPOSITORY, FakeShop, new_traffic_run, plan_of
@@ -55,7 +57,8 @@ class Crew:
 
     @contextmanager
     def generating(self, url: str, **changes: Any) -> Iterator[Generator]:
-        order = TrafficOrder(self.run.run_id, str(self.run.path), self.loaded.resolved, url)
+        shop = adapter_of(self.loaded.plan)
+        order = TrafficOrder(self.run.run_id, str(self.run.path), self.loaded.resolved, url, shop)
         made = job(order, self.loaded.plan, self.place)
         made = replace(made, hear=self.news.append, **changes)
         with generator(made, run_id=self.run.run_id, logs=self.run.logs) as running:
@@ -306,6 +309,46 @@ def test_killed_worker_of_another_machine_is_seen(elsewhere: Crew, shop: FakeSho
     for path in sorted(kept.parent.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     kept.parent.rmdir()
+
+
+ONCE_GONE = ("sh", "-c", 'while [ -e "$0" ]; do sleep 0.1; done; exec "$@"')
+
+
+def test_files_of_the_plan_are_handed_to_workers_that_have_none(
+    elsewhere: Crew, shop: FakeShop, tmp_path: Path
+) -> None:
+    """They are gone before the worker starts: what it knows of them came from the master.
+
+    Its own temporary files are gone once it is ready, so that no kill can leave them there.
+    """
+    files, worker_folder = tmp_path / "plan", tmp_path / "worker"
+    files.mkdir()
+    worker_folder.mkdir()
+    (files / "mine.yaml").write_text(reference_text())
+    (files / "users.csv").write_text("login\n" + "".join(f"guest-{n}\n" for n in range(9)))
+    text = f"shop: mine.yaml\n{PLAN}  data: {{users: users.csv}}\n"
+    elsewhere.loaded = load_plan(text, source=str(files / "plan.yaml"), environ={})
+
+    def forget() -> None:
+        if elsewhere.told("listening"):
+            for file in files.iterdir():
+                file.unlink()
+
+    before = ("env", f"TMPDIR={worker_folder}", *ONCE_GONE, str(files / "users.csv"))
+    with (
+        joining(elsewhere, before=before) as worker,
+        elsewhere.generating(shop.url, tick=forget, ready_within_s=60.0) as running,
+    ):
+        (place,) = worker_folder.iterdir()
+        assert sorted(path.name for path in place.iterdir()) == ["run", "worker.log"]
+        play(running, elsewhere, until_s=2.0)
+        running.finish(now=True)
+        assert "was handed users.csv, mine.yaml" in words_of(worker)
+    assert worker.returncode == 0
+    bought = elsewhere.wanted()
+    assert bought
+    assert {user for *_, user in bought} <= {f"guest-{n}" for n in range(9)}
+    assert list(worker_folder.iterdir()) == []
 
 
 def test_worker_that_somebody_ends_is_lost_at_once(elsewhere: Crew, shop: FakeShop) -> None:

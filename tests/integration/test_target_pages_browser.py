@@ -36,6 +36,11 @@ async def visited(
         yield run, browser, str(visitor.base_url)
 
 
+async def see_it_on_sale(browser: Browser, url: str) -> None:
+    await browser.visit(f"{url}/sale/HOT")
+    await browser.until("On sale now")
+
+
 async def picture(browser: Browser, name: str) -> None:
     if PICTURES:
         (PICTURES / f"{name}.png").write_bytes(await browser.picture())
@@ -72,8 +77,7 @@ def test_an_order_whose_answer_was_lost_is_made_once(shop_dsn: str, tmp_path: Pa
     async def scenario() -> None:
         async with visited(shop_dsn, tmp_path) as (run, browser, url):
             await run.sale()
-            await browser.visit(f"{url}/sale/HOT")
-            await browser.until("On sale now")
+            await see_it_on_sale(browser, url)
             await browser.evaluate(
                 """const real = fetch; let lost = 0;
                 window.fetch = async (path, options) => {
@@ -95,8 +99,7 @@ def test_an_order_that_was_asked_for_before_is_found_again(shop_dsn: str, tmp_pa
     async def scenario() -> None:
         async with visited(shop_dsn, tmp_path) as (run, browser, url):
             await run.sale(stock=1)
-            await browser.visit(f"{url}/sale/HOT")
-            await browser.until("On sale now")
+            await see_it_on_sale(browser, url)
             await browser.evaluate(
                 """const real = fetch; window.fetch = async (path, options) => {
                   const answer = await real(path, options);
@@ -123,8 +126,7 @@ def test_what_was_asked_for_can_be_asked_again_after_the_last_unit(
     async def scenario() -> None:
         async with visited(shop_dsn, tmp_path) as (run, browser, url):
             await run.sale(stock=1)
-            await browser.visit(f"{url}/sale/HOT")
-            await browser.until("On sale now")
+            await see_it_on_sale(browser, url)
             await browser.evaluate(
                 """const real = fetch; window.fetch = async (path, options) => {
                   if (path !== "/v1/checkouts") return real(path, options);

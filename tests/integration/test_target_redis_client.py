@@ -6,7 +6,7 @@ import time
 import pytest
 
 from target_app.payments.breaker import BreakerState
-from target_app.redis.client import Failed, Redis, open_redis
+from target_app.redis.client import CONNECTIONS_MAX, Failed, Redis, open_redis
 from tests.integration.redis_server import RedisServer, redis_server
 
 __all__ = ["redis_server"]
@@ -55,5 +55,16 @@ def test_one_that_hangs_is_spared_and_asked_again(redis_server: RedisServer) -> 
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.05)
             assert redis.breaker.state is BreakerState.CLOSED
+
+    asyncio.run(scenario())
+
+
+def test_more_who_ask_than_there_are_connections_wait_for_their_turn(
+    redis_server: RedisServer,
+) -> None:
+    async def scenario() -> None:
+        async with open_redis(redis_server.url, deadline_s=30) as redis:
+            answers = await asyncio.gather(*(ping(redis) for _ in range(3 * CONNECTIONS_MAX)))
+            assert set(answers) == {None}
 
     asyncio.run(scenario())

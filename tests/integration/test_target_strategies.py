@@ -1,8 +1,10 @@
 """Every correct stock strategy against a real Postgres: sells what there is, all of it, once."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +13,13 @@ import pytest
 from target_app.reservations import Line, SoldOutError
 from target_app.strategies import STRATEGIES
 from tests.integration.redis_server import RedisServer, redis_server
-from tests.integration.running_shop import OPS, Rehearsed, running_shop
+from tests.integration.running_shop import OPS, Rehearsed, replicas_of, running_shop
 from tests.integration.shop_database import WAITING, postgres, shop_dsn
 
 __all__ = ["postgres", "redis_server", "shop_dsn"]
 pytestmark = pytest.mark.integration
 
 CORRECT = [name for name, (description, _acts) in STRATEGIES.items() if description.correct]
-
-
-@asynccontextmanager
-async def replicas(
-    dsn: str, folder: Path, number: int, **settings: Any
-) -> AsyncIterator[list[Rehearsed]]:
-    async with AsyncExitStack() as held:
-        shops = []
-        for n in range(number):
-            own = folder / f"replica-{n}"
-            own.mkdir()
-            shops.append(await held.enter_async_context(running_shop(dsn, own, **settings)))
-        yield shops
 
 
 async def stocktake(run: Rehearsed) -> dict[str, dict[str, Any]]:
@@ -46,7 +35,8 @@ def test_two_hundred_buyers_of_fifty_units_get_fifty(
 ) -> None:
     async def scenario() -> None:
         settings = {"reservation": strategy, "redis_url": redis_server.url}
-        async with replicas(shop_dsn, tmp_path, number, **settings) as shops:
+        opened = partial(running_shop, **settings)
+        async with replicas_of(opened, shop_dsn, tmp_path, number=number) as shops:
             await shops[0].sale(stock=50)
             answers = await asyncio.gather(
                 *(shops[n % number].check_out(f"k{n}") for n in range(200))
@@ -202,6 +192,39 @@ def test_one_alert_when_stock_runs_low(
             assert book[0]["at"] == (await alerts(run))[0]["at"]
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("strategy", CORRECT)
+def test_a_glance_at_the_stock_is_right_and_reads_no_more_than_it_must(
+    strategy: str, shop_dsn: str, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """Every checkout pays for it, the thousands that come too late as well."""
+
+    async def scenario() -> None:
+        settings = {"reservation": strategy, "redis_url": redis_server.url}
+        async with running_shop(shop_dsn, tmp_path, **settings) as run:
+            await run.sale(stock=500)
+            taken = await run.check_out("k", lines={"HOT": 3})
+            assert taken.status_code == 201, taken.text
+            async with run.shop.database.connection() as connection:
+                glance = f"""SELECT ({run.shop.reservations.enough}) FROM stock s
+                    JOIN unnest($1::text[], $2::bigint[]) AS wanted (sku, qty) USING (sku)"""
+                for qty, there in ((1, True), (497, True), (498, False)):
+                    assert await connection.fetchval(glance, ["HOT"], [qty]) is there
+                await connection.execute("ANALYZE stock, stock_units, stock_buckets")
+                explained = await connection.fetchval(
+                    f"EXPLAIN (ANALYZE, FORMAT JSON) {glance}", ["HOT"], [2]
+                )
+            assert max(rows_read(json.loads(explained)[0]["Plan"])) < 100
+
+    asyncio.run(scenario())
+
+
+def rows_read(plan: dict[str, Any]) -> Iterator[int]:
+    """Yield how many rows each step of `plan` looked at."""
+    yield plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    for step in plan.get("Plans", ()):
+        yield from rows_read(step)
 
 
 async def alerts(run: Rehearsed) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from tests.integration.chromium import CHROMIUM
 from tests.integration.redis_server import RedisServer, redis_server
 from tests.integration.shop_database import postgres, shop_dsn
 from tests.integration.test_target_pages_browser import BUY, picture, visited
-from tests.integration.test_target_waiting_room import admitted, bought
+from tests.integration.waiting_line import admitted, bought
 
 __all__ = ["postgres", "redis_server", "shop_dsn"]
 pytestmark = [

@@ -7,8 +7,15 @@ import pytest
 
 from tests.integration.redis_server import RedisServer, redis_server
 from tests.integration.shop_database import postgres, shop_dsn
-from tests.integration.test_target_waiting_room import admitted, bought, refused
-from tests.integration.waiting_line import joined, polled, shop_with_room
+from tests.integration.waiting_line import (
+    admitted,
+    bought,
+    joined,
+    one_inside_two_in_line,
+    polled,
+    refused,
+    shop_with_room,
+)
 
 __all__ = ["postgres", "redis_server", "shop_dsn"]
 pytestmark = pytest.mark.integration
@@ -21,9 +28,7 @@ def test_after_a_flush_tickets_return_to_their_places(
 
     async def scenario() -> None:
         async with shop_with_room(shop_dsn, tmp_path, redis_server, active=1) as run:
-            await run.sale()
-            ada = await admitted(run, "ada")
-            bob, eve = (await joined(run, "bob")).json(), (await joined(run, "eve")).json()
+            ada, bob, eve = await one_inside_two_in_line(run)
             with redis_server.client() as client:
                 client.flushall()
                 back = (await polled(run, eve["ticket_id"])).json()
@@ -77,9 +82,7 @@ def test_tickets_and_admissions_outlive_the_storefront(
 ) -> None:
     async def scenario() -> None:
         async with shop_with_room(shop_dsn, tmp_path, redis_server, active=1) as run:
-            await run.sale()
-            ada = await admitted(run, "ada")
-            bob, eve = (await joined(run, "bob")).json(), (await joined(run, "eve")).json()
+            ada, bob, eve = await one_inside_two_in_line(run)
         async with shop_with_room(shop_dsn, tmp_path, redis_server, active=1) as run:
             assert (await polled(run, ada["ticket_id"])).json() == ada
             assert (await joined(run, "joe")).json()["position"] == 3

@@ -1,10 +1,9 @@
 """From the line through the door to an order, over HTTP, and who is not let through."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from msgspec.structs import replace
 from redis import Redis as RedisClient
@@ -12,42 +11,25 @@ from redis import Redis as RedisClient
 from target_app.sealing import sealed
 from target_app.signatures import sign
 from tests.integration.redis_server import RedisServer, redis_server
-from tests.integration.running_shop import Rehearsed
+from tests.integration.running_shop import replicas_of
 from tests.integration.shop_database import postgres, shop_dsn
 from tests.integration.test_target_metrics import scraped, value
-from tests.integration.waiting_line import joined, polled, shop_with_room
+from tests.integration.waiting_line import (
+    admitted,
+    bought,
+    joined,
+    one_inside_two_in_line,
+    polled,
+    refused,
+    served_in_turn,
+    shop_with_room,
+)
 
 __all__ = ["postgres", "redis_server", "shop_dsn"]
 pytestmark = pytest.mark.integration
 
-
-async def admitted(run: Rehearsed, customer: str, **wish: str) -> dict[str, Any]:
-    """Join and ask until it is this customer's turn."""
-    async with asyncio.timeout(30):
-        while True:
-            answer = await joined(run, customer, **wish)
-            if answer.status_code == 200:
-                return dict(answer.json())
-            assert answer.status_code == 202, answer.text
-            await asyncio.sleep(0.02)
-
-
-async def bought(
-    run: Rehearsed, key: str, token: str | None, *, customer: str = "", sku: str = "HOT"
-) -> httpx.Response:
-    headers = {"Idempotency-Key": key} | ({"Admission-Token": token} if token else {})
-    body = {
-        "client_ref": key,
-        "customer": customer or f"customer-{key}",
-        "campaign_id": "sale",
-        "lines": [{"sku": sku, "qty": 1}],
-    }
-    return await run.client.post("/v1/checkouts", json=body, headers=headers)
-
-
-def refused(answer: httpx.Response) -> tuple[int, str, str | None]:
-    body = answer.json()
-    return answer.status_code, body["code"], body.get("reason")
+INSIDE = 20
+"""How many the room of a crowd admits at a time."""
 
 
 def age(client: "RedisClient", key: str, by_s: float) -> None:
@@ -185,15 +167,45 @@ def test_all_who_wait_are_told_at_once_that_it_is_sold_out(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_two_hundred_in_line_for_fifty_units_get_fifty_first_come_first_served(
+    replicas: int, shop_dsn: str, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """Whoever is called may ask a moment late, so some who came after are inside before them.
+
+    But never more than the room holds: the k-th who is admitted was called with at most `INSIDE`
+    - 1 others who had not asked yet, and nobody was passed over.
+    """
+    room = {"active": INSIDE, "rate": 50}
+
+    async def scenario() -> None:
+        opened = partial(shop_with_room, server=redis_server, **room)
+        async with replicas_of(opened, shop_dsn, tmp_path, number=replicas) as runs:
+            await runs[0].sale(stock=50)
+            crowd = [f"c{n}" for n in range(200)]
+            joining = (joined(runs[n % replicas], c, sku="HOT") for n, c in enumerate(crowd))
+            places = await asyncio.gather(*joining)
+            served = await asyncio.gather(*map(partial(served_in_turn, runs), crowd, places))
+            sold = [each for each in served if each.answer.status_code == 201]
+            others = {refused(each.answer)[1] for each in served if each not in sold}
+            assert (len(sold), others) == (50, {"sold_out"})
+            assert await runs[-1].stock() == (0, 50, 0)
+            came = sorted(served, key=lambda each: each.joined_us)
+            admissions = sorted((e for e in served if e.admitted_s), key=lambda e: e.admitted_s)
+            for turn, each in enumerate(admissions):
+                assert came.index(each) < turn + INSIDE
+            rows = [row for row in await runs[-1].ledger() if row["table"] == "orders"]
+            assert {row["user_ref"] for row in rows} == {each.customer for each in sold}
+
+    asyncio.run(scenario())
+
+
 def test_who_is_not_heard_of_and_who_does_not_buy_lose_their_places(
     shop_dsn: str, tmp_path: Path, redis_server: RedisServer
 ) -> None:
     async def scenario() -> None:
         async with shop_with_room(shop_dsn, tmp_path, redis_server, active=1) as run:
-            await run.sale()
-            ada = await admitted(run, "ada")
-            bob, eve = (await joined(run, "bob")).json(), (await joined(run, "eve")).json()
-            assert [ticket["position"] for ticket in (bob, eve)] == [1, 2]
+            ada, bob, eve = await one_inside_two_in_line(run)
             with redis_server.client() as client:
                 age(client, "due", -60)
                 early = await polled(run, eve["ticket_id"])

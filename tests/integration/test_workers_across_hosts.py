@@ -6,6 +6,7 @@ A pair of virtual interfaces joins the two networks; taking one down is what a p
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from chaos.server import choose_proxy
+from chaos.toxiproxy import ToxiproxyApi
+from doorbuster.cli.stacks import own_or_shared
 from doorbuster.cli.traffic import Elsewhere
 from doorbuster.plan import load_plan
+from doorbuster.plan.target import Target
 from doorbuster.run import Stopped
+from doorbuster.stack.external import external
+from doorbuster.stack.order import StackOrder
 from doorbuster.stack.ports import free_ports
 from tests.integration.test_scenarios_workers import (
     SEEN_WITHIN_S,
@@ -26,6 +33,7 @@ from tests.integration.test_scenarios_workers import (
     seen_to_be_lost,
     words_of,
 )
+from tests.other_shops import other_shop, respond_forms
 from tests.scenarios_fakes import PLAN, FakeShop, new_traffic_run
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -122,3 +130,27 @@ def test_pulled_cable_is_seen_and_the_worker_keeps_what_it_has(
     (lost,) = crew.told("lost")
     assert lost.kept is False
     assert crew.events(), "what came home before the cable was pulled"
+
+
+LOOK = """
+import sys, urllib.request
+with urllib.request.urlopen(sys.argv[1], timeout=10) as answer:
+    print(answer.read().decode())
+"""
+
+
+def test_shop_elsewhere_is_reached_through_the_run_s_proxy(
+    network: Network, tmp_path: Path
+) -> None:
+    """Faults on `edge` put a proxy on our host; workers of other hosts have to get at it."""
+    run_id = f"edge-{os.getpid()}"
+    choice = choose_proxy("embedded", environ={}, which=shutil.which)
+    order = StackOrder(run_id, tmp_path, ToxiproxyApi, edge_host=network.host)
+    with other_shop(respond_forms) as shop:
+        target = Target(base_url=shop.url)
+        with external(order, target, proxy=own_or_shared(choice)) as topology:
+            command = (sys.executable, "-c", LOOK, f"http://{topology.via}/item/HOT")
+            done = subprocess.run(
+                (*network.inside, *command), capture_output=True, text=True, timeout=30, check=False
+            )
+    assert "left" in done.stdout, done.stderr

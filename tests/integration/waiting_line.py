@@ -1,6 +1,12 @@
 """Shoppers in the line of a shop under test."""
 
+import asyncio
+import time
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +43,84 @@ async def joined(run: Rehearsed, customer: str, **wish: str) -> httpx.Response:
 
 async def polled(run: Rehearsed, ticket: str) -> httpx.Response:
     return await run.client.get(f"/v1/queue/tickets/{ticket}")
+
+
+async def admitted(run: Rehearsed, customer: str, **wish: str) -> dict[str, Any]:
+    """Join and ask until it is this customer's turn."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await joined(run, customer, **wish)
+            if answer.status_code == 200:
+                return dict(answer.json())
+            assert answer.status_code == 202, answer.text
+            await asyncio.sleep(0.02)
+
+
+async def one_inside_two_in_line(run: Rehearsed) -> tuple[dict[str, Any], ...]:
+    """Open a sale whose room admits one, and return the tickets of ada, who is in, bob and eve."""
+    await run.sale()
+    ada = await admitted(run, "ada")
+    bob, eve = (await joined(run, "bob")).json(), (await joined(run, "eve")).json()
+    assert [ticket["position"] for ticket in (bob, eve)] == [1, 2]
+    return ada, bob, eve
+
+
+async def bought(
+    run: Rehearsed, key: str, token: str | None, *, customer: str = "", sku: str = "HOT"
+) -> httpx.Response:
+    headers = {"Idempotency-Key": key} | ({"Admission-Token": token} if token else {})
+    body = {
+        "client_ref": key,
+        "customer": customer or f"customer-{key}",
+        "campaign_id": "sale",
+        "lines": [{"sku": sku, "qty": 1}],
+    }
+    return await run.client.post("/v1/checkouts", json=body, headers=headers)
+
+
+def refused(answer: httpx.Response) -> tuple[int, str, str | None]:
+    body = answer.json()
+    return answer.status_code, body["code"], body.get("reason")
+
+
+@dataclass(frozen=True)
+class Served:
+    """What became of one who stood in line: when they came, were let in, and tried to buy.
+
+    Attributes:
+        joined_us: By the clock of Redis; the last time, of who was not heard of and came again.
+        admitted_s: By our own clock; None for who was sent away before.
+    """
+
+    customer: str
+    joined_us: int
+    admitted_s: float | None
+    answer: httpx.Response
+
+
+async def served_in_turn(runs: Sequence[Rehearsed], customer: str, place: httpx.Response) -> Served:
+    """Ask one replica after the other until it is this customer's turn; buy, or be sent away."""
+    room, joined_us = runs[0].shop.room, 0
+    assert room is not None
+    for run in cycle(runs):
+        if place.status_code == 410:
+            place = await joined(run, customer, sku="HOT")
+        if place.status_code == 409:
+            return Served(customer, joined_us, None, place)
+        told = place.json()
+        if place.is_success:
+            ticket_id = told["ticket_id"]
+            ticket = room.ticket_in(ticket_id)
+            assert ticket is not None
+            joined_us = ticket.joined_us
+        if place.status_code == 200:
+            admitted_s = time.monotonic()
+            answer = await bought(run, customer, told["admission_token"], customer=customer)
+            return Served(customer, joined_us, admitted_s, answer)
+        await asyncio.sleep(_until(told["poll_after"]))
+        place = await polled(run, ticket_id)
+    raise AssertionError("replicas never run out")
+
+
+def _until(at: str) -> float:
+    return max(0.0, (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds())

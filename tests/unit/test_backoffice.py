@@ -94,6 +94,18 @@ def test_the_terms_of_an_item_are_told_and_those_left_open_are_not(run: RunDirec
     assert set(base) == {"sku", "stock", "price"}
 
 
+def test_the_shop_is_told_who_may_come_early(run: RunDirectory) -> None:
+    shop = Shop(httpx.Response(200))
+    text = changed("  opens_at:", "  early_access: {gold: 3s, platinum: 5s}\n  opens_at:")
+    text = text.replace("traffic:\n", "traffic:\n  personas: {member: 1}\n")
+    with shop.office(run) as office:
+        office.open_sale(plan_of(text), Clock(0.0))
+    assert json.loads(shop.asked[0].content)["promotions"] == [
+        {"kind": "early_access", "id": "early-gold", "tier": "gold", "lead_s": 3},
+        {"kind": "early_access", "id": "early-platinum", "tier": "platinum", "lead_s": 5},
+    ]
+
+
 def test_a_sale_without_an_end_has_none(run: RunDirectory) -> None:
     shop = Shop(httpx.Response(200))
     with shop.office(run) as office:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from doorbuster.arrivals import arrivals
+from doorbuster.cli.plans import find_plan
 from doorbuster.errors import PlanError
 from doorbuster.plan import Plan, load_plan
 from doorbuster.plan.people import Persona
@@ -149,6 +150,50 @@ def test_a_column_that_is_not_there_is_named() -> None:
         request("reserve", login="a")
     with pytest.raises(PlanError, match=r"none, since the plan has no traffic.data"):
         request("reserve")
+
+
+def shopping_elsewhere(folder: Path, data: str) -> str:
+    """Write down a plan whose adapter fills in `login` and `mail`, and return its name."""
+    (folder / "mine.yaml").write_text(MAIL)
+    (folder / "users.csv").write_text("login,card\nu0,1\n")
+    plan = PLAN.replace(
+        "sale:",
+        'stack: external\nshop: mine.yaml\ntarget: {base_url: "http://127.0.0.1:9"}\nsale:',
+        1,
+    )
+    (folder / "plan.yaml").write_text(f"{plan}{data}")
+    return str(folder / "plan.yaml")
+
+
+def test_a_column_that_the_users_lack_is_refused_with_its_place_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(PlanError) as refused:
+        find_plan(shopping_elsewhere(tmp_path, "  data: {users: users.csv}\n"))
+    (said,) = str(refused.value).splitlines()
+    assert said.startswith(f"{tmp_path / 'mine.yaml'}: line 14: operations.reserve.request.json")
+    assert said.endswith("{user.mail}: expected one of the users' columns (login, card)")
+
+
+def test_columns_are_refused_where_a_plan_has_no_users(tmp_path: Path) -> None:
+    with pytest.raises(PlanError) as refused:
+        find_plan(shopping_elsewhere(tmp_path, ""))
+    login, mail = str(refused.value).splitlines()
+    assert "{user.login}" in login
+    assert mail.endswith("(none, since the plan has no traffic.data)")
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file"), ("no PEM", "in PEM")])
+def test_certificates_that_cannot_be_read_are_refused(
+    tmp_path: Path, content: str | None, why: str
+) -> None:
+    """They are beside the plan, whatever the working folder is."""
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    (tmp_path / "plan.yaml").write_text(f"{PLAN}  ca_file: ca.pem\n")
+    with pytest.raises(PlanError, match=why) as refused:
+        find_plan(str(tmp_path / "plan.yaml"))
+    assert str(tmp_path / "ca.pem") in str(refused.value)
 
 
 DOCS = (Path(__file__).parents[2] / "docs" / "traffic.md").read_text(encoding="utf-8")

@@ -16,6 +16,9 @@ target:
 """
 
 
+LEDGER = '{url: "https://books.example/ledger"}'
+
+
 def load(text, **environ):
     return load_plan(text, source="plans/my.yaml", environ=environ).plan
 
@@ -44,11 +47,18 @@ def test_a_target_is_read_and_its_files_are_beside_the_plan():
         ("stack: external\n", "", "`target` is for `stack: external`"),
         ("base_url: https://shop.example", "base_url: https://shop.example/x", "and no path"),
         ("base_url: https://shop.example", "base_url: ftp://shop.example", "expected http://HOST"),
+        ("base_url: https://shop.example", "base_url: http://shop.example:PORT", "as 'PORT'; exp"),
+        ("base_url: https://shop.example", "base_url: http://shop.example:0", "that it listens on"),
         ("https://shop.example", "https://www.example", "'www.example' is not in `allow_hosts`"),
         ("[shop.example, books.example]", "[shop.example]", "'books.example' is not in"),
         ("  marker: {path: /healthz, header: X-Environment, matches: ^staging$}\n", "", "`marker`"),
         ("matches: ^staging$", 'matches: "("', "regular expression"),
-        ('{url: "https://books.example/ledger"}', "{}", "either `url` or `folder`"),
+        (LEDGER, "{}", "either `url` or `folder`"),
+        (LEDGER, "{dsn_env: DB}", "`dsn_env` and `queries` go together"),
+        (LEDGER, "{folder: books, queries: {orders: SELECT}}", "`queries` go together"),
+        (LEDGER, "{dsn_env: DB, queries: {stock: SELECT}}", "a query for 'orders' among"),
+        (LEDGER, "{dsn_env: DB, queries: {order: SELECT}}", "a query for 'order': expected one of"),
+        (LEDGER, "{dsn_env: DB, token_env: T, queries: {orders: S}}", "`token_env` goes with"),
         ("stack: external", "stack: external\nshop: mine", "path of an adapter file"),
         ("stack: external", "stack: external\nstorefront: {hold: 5s}", "leave it out here"),
         (

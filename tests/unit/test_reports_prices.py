@@ -48,6 +48,18 @@ def by_rules(
     return together(plain(n, total), gift, {"order_pricing": [priced]})
 
 
+def early(n: int, *, tier: str) -> Tables:
+    """One who ordered `n` seconds into a sale that opens five seconds sooner for gold members."""
+    lead = {"kind": "early_access", "id": "early-gold", "tier": "gold", "lead_s": 5}
+    sale: Tables = {
+        "sales": [LedgerSale("sale", at(10), at(30), "v1")],
+        "offers": [LedgerOffer("HOT-1", 9900, 9900, None)],
+        "promotions": [LedgerPromotion("v1", "early-gold", "early_access", encoded(lead))],
+    }
+    priced = LedgerPricing(f"O-{n}", "q", "v1", tier, "[]", 9900, at(10 + n))
+    return together(sale, plain(n, 9900), {"order_pricing": [priced]})
+
+
 RIGHT = {
     "as planned": (plain(1, 9900), {}, "pass"),
     "three of them": (plain(1, 29700, qty=3), {}, "pass"),
@@ -60,11 +72,14 @@ RIGHT = {
     "a rule left out": (together(SHOP, by_rules(1, 9900)), {}, "fail"),
     "by rule and coupon": (together(SHOP, by_rules(1, 3950, coupons='["TEN"]')), {}, "pass"),
     "a coupon nobody used": (together(SHOP, by_rules(1, 3950)), {}, "fail"),
-    "at the price after the sale": (
+    "at the right price, but after the sale": (
         together(SHOP, by_rules(31, 6000, subtotal=12000)),
         {},
-        "pass",
+        "fail",
     ),
+    "a member, early": (early(-5, tier="gold"), {}, "pass"),
+    "a member, too early": (early(-6, tier="gold"), {}, "fail"),
+    "a member of another tier, early": (early(-5, tier="silver"), {}, "fail"),
     "at the price of the sale, too late": (together(SHOP, by_rules(31, 4950)), {}, "fail"),
     "by rules that are not there": (by_rules(1, 9900), {}, "unknown"),
     "not at rest": (plain(1, 9900), UNSETTLED, "unknown"),

@@ -10,8 +10,9 @@ import pytest
 from doorbuster.arrivals import Arrival
 from scenarios.manners import POLITE
 from scenarios.personas import JOURNEYS, MANNERS
-from scenarios.session import Session
+from scenarios.session import Hours, Session
 from scenarios.shopper import Shopper, shoppers
+from scenarios.shops import known_shop
 from tests.scenarios_fakes import PLAN, FakeClock, FakeWire, Notebook, plan_of, surroundings
 
 OPENS_S = 100.0
@@ -75,7 +76,7 @@ def session_of(
     wire = FakeWire(clock, shop, takes_s)
     shopper = Shopper(5, due_s, persona, "HOT", random.Random(seed), channel="tv")
     around = replace(surroundings(clock, notebook), manners=MANNERS.get(persona, POLITE))
-    session = Session(shopper, wire, around, run_id="run", sale_s=(OPENS_S, closes_s))
+    session = Session(shopper, wire, around, run_id="run", hours=Hours(OPENS_S, closes_s))
     JOURNEYS[persona](session)
     session.leave()
     session.notebook = notebook
@@ -327,3 +328,54 @@ def test_who_they_are_goes_with_their_requests():
     assert told["/v1/sessions"] == {"customer": "user-5", "user_type": "new"}
     assert told["/v1/carts/visit-5/items"] == {"lines": [{"sku": "HOT", "qty": 1}]}
     assert told["/v1/checkouts"]["channel"] == "tv"
+
+
+class ShopForMembers(Shop):
+    """Knows whoever logs in as a gold member, and opens for those with a quote a lead earlier."""
+
+    lead_s = 4.0
+
+    def sell(self, path, body):
+        if path == "/v1/sessions":
+            return 201, {"token": "t", "tier": "gold"}
+        if path == "/v1/pricing/quote":
+            return 200, {"quote_id": f"q at {self.clock.at_s:.0f}"}
+        if path == "/v1/checkouts" and self.clock.at_s < self.opens_s:
+            if not body["quote_id"] or self.clock.at_s < self.opens_s - self.lead_s:
+                return 403, {"code": "not_started"}
+            return 201, {"order_id": "early", "total": 9900, "status": "pending_payment"}
+        return super().sell(path, body)
+
+
+def early_visit(persona, due_s, *, additions=("early",), early_s=None, seed=1):
+    clock, notebook = FakeClock(due_s), Notebook()
+    wire = FakeWire(clock, ShopForMembers(clock), 0.01)
+    operations = known_shop(None, additions=additions).open("shop", "run")
+    around = replace(surroundings(clock, notebook), operations=operations)
+    shopper = Shopper(5, due_s, persona, "HOT", random.Random(seed))
+    hours = Hours(OPENS_S, None, {"gold": 4.0} if early_s is None else early_s)
+    JOURNEYS[persona](Session(shopper, wire, around, run_id="run", hours=hours))
+    return notebook.results
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("additions", [("early",), ("line", "early")])
+@pytest.mark.parametrize("arrives_s", [-8.9, -5.0])
+def test_a_member_buys_as_early_as_their_tier_may(arrives_s, additions, seed):
+    """Also where everybody else has to stand in a line."""
+    results = early_visit("member", OPENS_S + arrives_s, additions=additions, seed=seed)
+    bought = {step.op: step for step, result in results if result.outcome == "ok"}
+    reserves = [result.reason for step, result in results if step.op == "reserve"]
+    assert reserves == [None]
+    assert OPENS_S - 4 <= bought["reserve"].due_s < OPENS_S
+    assert bought["pay"].order_id == "early"
+
+
+def test_who_has_no_early_access_waits_as_before():
+    for persona, early_s in (("patient", {"gold": 4.0}), ("member", {"platinum": 4.0})):
+        results = early_visit(persona, OPENS_S - 3, early_s=early_s)
+        (reserve,) = [(step, result) for step, result in results if step.op == "reserve"]
+        assert (reserve[0].due_s > OPENS_S, reserve[1].outcome) == (True, "ok")
+    assert {step.op for step, _ in early_visit("member", OPENS_S - 20)} <= {
+        *("session", "view", "stock")
+    }

@@ -13,7 +13,7 @@ from doorbuster.plan import load_plan
 from scenarios.manners import POLITE, STORMING, STUBBORN, Manners, asked_to_wait_s
 from scenarios.outcome import Answer, NoAnswer
 from scenarios.personas import JOURNEYS
-from scenarios.session import Session
+from scenarios.session import Hours, Session
 from scenarios.shopper import Shopper
 from scenarios.staging import staging_of
 from tests.scenarios_fakes import PLAN, FakeClock, FakeWire, Notebook, plan_of, surroundings
@@ -30,7 +30,7 @@ def staged(keys, persona="patient", *, due_s=2.5, seed=1):
     around = surroundings(clock, notebook)
     around = replace(around, staging=replace(around.staging, **staging(plan)))
     shopper = Shopper(5, due_s, persona, "HOT", random.Random(seed))
-    JOURNEYS[persona](Session(shopper, wire, around, run_id="run", sale_s=(OPENS_S, None)))
+    JOURNEYS[persona](Session(shopper, wire, around, run_id="run", hours=Hours(OPENS_S)))
     return [step for step, _ in notebook.results]
 
 
