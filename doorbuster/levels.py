@@ -1,6 +1,5 @@
 """Levels: what a shop offers to a rehearsal beside its address, each unlocking further checks."""
 
-from collections.abc import Collection
 from typing import Final, Literal
 
 Offer = Literal["operations", "client_ref", "ledger", "provider", "faults"]
@@ -13,8 +12,3 @@ LEVELS: Final[dict[Offer, str]] = {
     "faults": "L5, fault hooks behind its front door: `hooks` of a fault",
 }
 """What each offer is and where a plan says it; L0 is the address alone."""
-
-
-def level_of(offers: Collection[str]) -> str:
-    """Name what a shop offers, such as `L0 + L1 + L3`."""
-    return " + ".join(["L0", *(LEVELS[name].split(",")[0] for name in LEVELS if name in offers)])
