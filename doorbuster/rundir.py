@@ -90,7 +90,7 @@ class RunDirectory:
 def new_run(runs: Path, plan_name: str) -> RunDirectory:
     """Create `runs/<plan>/<UTC time>/`; the plan's `latest` link and that of all point at it."""
     require_room(_existing(runs), mb_min=NEEDED_MB, remedy=_ELSEWHERE)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = stamp_now()
     for suffix in ("", *(f"-{n}" for n in range(2, 100))):
         run = RunDirectory(runs / plan_name / (stamp + suffix))
         try:
@@ -104,7 +104,17 @@ def new_run(runs: Path, plan_name: str) -> RunDirectory:
         _point(runs / plan_name / "latest", run.path)
         _point(runs / "latest", run.path)
         return run
-    raise DoorbusterError(f"a hundred runs of {plan_name!r} began in one second under {runs}")
+    raise DoorbusterError(f"a hundred runs of {plan_name!r} began at one moment under {runs}")
+
+
+def stamp_now() -> str:
+    """Return the UTC time as it stands in a run's path and id.
+
+    To the millisecond: runs of one plan that begin in the same second in different folders, as CI
+    jobs do, would have one id, and the first to end would sweep the others away.
+    """
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z"
 
 
 def _existing(folder: Path) -> Path:

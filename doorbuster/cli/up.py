@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +17,7 @@ from doorbuster.components import Topology
 from doorbuster.errors import DoorbusterError, PlanError
 from doorbuster.journal import Journal
 from doorbuster.plan import Plan
-from doorbuster.rundir import RunDirectory
+from doorbuster.rundir import RunDirectory, stamp_now
 from doorbuster.watch import Watch
 
 LOOK_EVERY_S: Final = 0.2
@@ -32,7 +31,7 @@ def up(
     loaded = find_plan(plan, changes=changes or ()).plan
     if loaded.target is not None:
         raise PlanError(f"{plan}: its shop runs elsewhere, at {loaded.target.base_url}, already")
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = stamp_now()
     with tempfile.TemporaryDirectory(prefix="doorbuster-up-") as folder:
         run = RunDirectory(Path(folder) / f"{loaded.name}-up" / stamp)
         run.create()

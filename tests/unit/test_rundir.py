@@ -50,17 +50,17 @@ def test_runs_of_one_second_are_kept_apart(tmp_path: Path, monkeypatch: pytest.M
     class Stopped(datetime):
         @classmethod
         def now(cls, tz: object = None) -> "Stopped":
-            return cls(2026, 11, 27, 8, 0, 0, tzinfo=UTC)
+            return cls(2026, 11, 27, 8, 0, 0, 12_345, tzinfo=UTC)
 
     monkeypatch.setattr(rundir, "datetime", Stopped)
     found = [new_run(tmp_path, "tiny") for _ in range(3)]
     assert [run.path.name for run in found] == [
-        "20261127T080000Z",
-        "20261127T080000Z-2",
-        "20261127T080000Z-3",
+        "20261127T080000012Z",
+        "20261127T080000012Z-2",
+        "20261127T080000012Z-3",
     ]
     assert len({run.run_id for run in found}) == 3
-    assert found[0].run_id == "tiny-20261127t080000z"
+    assert found[0].run_id == "tiny-20261127t080000012z"
     assert (tmp_path / "latest").resolve() == found[2].path
 
 
