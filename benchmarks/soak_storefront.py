@@ -63,7 +63,7 @@ def soak(topology: Topology, wanted: int) -> list[dict[str, Any]]:
         if not made:
             open_sale(topology, 50)
         orders += made
-        if orders - samples[-1]["orders"] >= min(SAMPLE_EVERY, wanted / 10):
+        if orders - samples[-1]["orders"] >= min(SAMPLE_EVERY, wanted / 10) or orders >= wanted:
             samples.append(sample(topology, orders))
             sys.stdout.write(f"{json.dumps(samples[-1])}\n")
             sys.stdout.flush()
