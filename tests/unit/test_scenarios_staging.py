@@ -100,10 +100,10 @@ def test_a_share_doubles():
     [
         ("rendezvous: [{step: reserve, at: rash}]", "unknown phase 'rash'"),
         ("rendezvous: [{step: reserve, at: rush+9s}]", "a rendezvous is at 11 s, expected within"),
-        ("rendezvous: [{step: reserve, at: rush, gather: 0s}]", "greater than 0"),
-        ("rendezvous: [{step: refund, at: rush}]", "Input should be"),
-        ("rendezvous: [{step: pay, at: rush, personas: [robot]}]", "Input should be"),
-        ("doubled: [{step: pay, share: 0%}]", "greater than 0"),
+        ("rendezvous: [{step: reserve, at: rush, gather: 0s}]", "more than 0"),
+        ("rendezvous: [{step: refund, at: rush}]", "expected .session"),
+        ("rendezvous: [{step: pay, at: rush, personas: [robot]}]", "expected .patient"),
+        ("doubled: [{step: pay, share: 0%}]", "more than 0"),
         ("doubled: [{step: pay, key: other}]", "'same' or 'new'"),
     ],
 )
