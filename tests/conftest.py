@@ -1,8 +1,8 @@
 """How the suite is spread over processes, and what is given a second try.
 
-With `-n 2` one process plays rehearsals and other long waits, one after the other, while the other
-one runs the rest file by file. Tests of real processes on a shared machine get a second try,
-which the closing summary names (`-rR`).
+Long waits come first, so that the other processes have the rest meanwhile; with `--dist loadfile`
+each file stays with one of them, and starts what its tests share once. Tests of real processes on
+a shared machine get a second try, which the closing summary names (`-rR`).
 """
 
 from pathlib import Path
@@ -24,16 +24,9 @@ REAL: Final = ("conformance/", "containers/", "fault/", "integration/", "smoke/"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         name = item.path.relative_to(TESTS).as_posix()
-        item.add_marker(pytest.mark.xdist_group(_group(name)))
         if name.startswith(REAL):
             item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=lambda item: _turn(item.path.relative_to(TESTS).as_posix()))
-
-
-def _group(name: str) -> str:
-    if name.startswith(REHEARSING):
-        return "rehearsing"
-    return "containers" if name.startswith("containers/") else name
 
 
 def _turn(name: str) -> int:
