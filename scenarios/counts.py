@@ -4,7 +4,7 @@ Rows are additive: what became known since the last flush is written, whatever s
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from msgspec.structs import replace
 
@@ -12,9 +12,10 @@ from doorbuster.operations import REFUSALS
 from doorbuster.series import GeneratorSecond, OperationSecond
 from scenarios.step import Result
 
-_FIELDS: Final = ("due", "ok", "refused", "fail", "info", "served", "good")
-
 Ending = Literal["ok", "refused", "fail", "info"]
+
+_ENDINGS: Final[tuple[Ending, ...]] = get_args(Ending)
+_FIELDS: Final = (*_ENDINGS, "served", "good")
 
 _SERVED: Final = ("ok", "refused")
 
@@ -31,7 +32,6 @@ class OperationCounts:
         row = self._seconds.get((second, op))
         if row is None:
             row = self._seconds[second, op] = dict.fromkeys(_FIELDS, 0)
-        row["due"] += 1
         row[ending] += 1
         if ending in _SERVED and intended_s <= self._good_within_s[op]:
             row["served"] += 1
@@ -42,7 +42,8 @@ class OperationCounts:
         """Yield what is new since the last flush, oldest second first."""
         new, self._seconds = self._seconds, {}
         for (second, op), row in sorted(new.items()):
-            yield OperationSecond(second, op, **row)
+            due = sum(row[ending] for ending in _ENDINGS)
+            yield OperationSecond(second, op, due, **row)
 
 
 def is_refused(result: Result) -> bool:

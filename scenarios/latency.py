@@ -14,7 +14,8 @@ from hdrh.histogram import HdrHistogram
 LOWEST_US: Final = 1
 HIGHEST_US: Final = 60_000_000
 SIGNIFICANT_DIGITS: Final = 3
-VALUES_PER_TURN: Final = 500
+US_PER_S: Final = 1e6
+VALUES_PER_TURN: Final = 1000
 RECORDS_PER_TURN: Final = 200
 """Counting so many values, or recording so many counts, takes about a third of a millisecond."""
 
@@ -56,26 +57,33 @@ class Latencies:
 
 
 def _encode(second: int, tag: str, values: "array[float]") -> Iterator[bytes]:
-    counts: Counter[int] = Counter()
+    """Count equal microseconds first, in C: a call for each value would cost as much as sending."""
+    found: Counter[int] = Counter()
     for start in range(0, len(values), VALUES_PER_TURN):
-        counts.update(map(_resolved_us, values[start : start + VALUES_PER_TURN]))
+        part = values[start : start + VALUES_PER_TURN]
+        found.update(map(round, map(US_PER_S.__mul__, part)))
         yield b""
+    cells: Counter[int] = Counter()
+    for number, (value_us, count) in enumerate(found.items(), start=1):
+        cells[_resolved(value_us)] += count
+        if number % VALUES_PER_TURN == 0:
+            yield b""
     histogram = HdrHistogram(LOWEST_US, HIGHEST_US, SIGNIFICANT_DIGITS)
-    for number, (value_us, count) in enumerate(counts.items(), start=1):
+    for number, (value_us, count) in enumerate(cells.items(), start=1):
         histogram.record_value(value_us, count)
         if number % RECORDS_PER_TURN == 0:
             yield b""
     yield b""
-    max_ms = min(HIGHEST_US, max(values) * 1e6) / 1000
+    max_ms = min(HIGHEST_US, max(values) * US_PER_S) / 1000
     encoded = histogram.encode().decode("ascii")
     yield f"Tag={tag},{second}.000,1.000,{max_ms:.3f},{encoded}\n".encode()
 
 
-def _resolved_us(seconds: float) -> int:
+def _resolved(value_us: int) -> int:
     """Return a value as the histogram tells it from others, so that equal ones are added once.
 
     With three digits it keeps the highest eleven bits; the rest does not change its cell.
     """
-    value_us = min(HIGHEST_US, max(LOWEST_US, round(seconds * 1e6)))
+    value_us = min(HIGHEST_US, max(LOWEST_US, value_us))
     spare_bits = value_us.bit_length() - _RESOLVED_BITS
     return value_us if spare_bits <= 0 else value_us >> spare_bits << spare_bits

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import locust.stats
@@ -10,6 +11,14 @@ from locust.stats import RequestStats, StatsEntry, StatsEntryDict
 
 VALUES_PER_TURN: Final = 500
 """Bucketing this many takes about a third of a millisecond."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Requests of one name, method and second: their times in milliseconds, and bytes in all."""
+
+    times: list[float] = field(default_factory=list)
+    length: int = 0
 
 
 class BatchedStats(RequestStats):
@@ -21,8 +30,7 @@ class BatchedStats(RequestStats):
 
     def __init__(self, *, use_response_times_cache: bool = True) -> None:
         super().__init__(use_response_times_cache=use_response_times_cache)
-        self._batches: dict[tuple[str, str, int], list[float]] = {}
-        self._lengths: dict[tuple[str, str, int], int] = {}
+        self._batches: dict[tuple[str, str, int], _Batch] = {}
 
     def log_request(
         self, method: str, name: str, response_time: float, content_length: int
@@ -31,10 +39,9 @@ class BatchedStats(RequestStats):
         key = (name, method, int(time.time()))
         batch = self._batches.get(key)
         if batch is None:
-            batch = self._batches[key] = []
-            self._lengths[key] = 0
-        batch.append(response_time)
-        self._lengths[key] += content_length
+            batch = self._batches[key] = _Batch()
+        batch.times.append(response_time)
+        batch.length += content_length
 
     def flush(self) -> Iterator[None]:
         """Count up what was taken in; yield often, for others to run.
@@ -42,36 +49,34 @@ class BatchedStats(RequestStats):
         A batch is given up only when it is counted whole: who is interrupted loses nothing, and of
         two who count the same one, the second to finish leaves it.
         """
-        for key in list(self._batches):
-            times, length = self._batches.get(key, []), self._lengths.get(key, 0)
-            taken = times[:]
+        for key, batch in list(self._batches.items()):
+            taken, length = batch.times[:], batch.length
             buckets: Counter[int] = Counter()
             for start in range(0, len(taken), VALUES_PER_TURN):
                 part = taken[start : start + VALUES_PER_TURN]
                 buckets.update(map(locust.stats.bucket_response_time, part))
                 yield
-            if taken and self._batches.get(key) is times:
-                self._give_up(key, len(taken), length)
+            if self._batches.get(key) is batch:
+                self._give_up(key, batch, len(taken), length)
                 new = _entry(self, key, taken, buckets)
                 new.total_content_length = length
                 self.total.extend(new)
                 self.entries[key[:2]].extend(new)
 
-    def _give_up(self, key: tuple[str, str, int], counted: int, length: int) -> None:
+    def _give_up(
+        self, key: tuple[str, str, int], batch: "_Batch", counted: int, length: int
+    ) -> None:
         """Forget what was counted of a batch; what came meanwhile is a batch of its own."""
-        later = self._batches.pop(key)[counted:]
-        later_length = self._lengths.pop(key) - length
-        if later:
-            self._batches[key], self._lengths[key] = later, later_length
+        del self._batches[key]
+        if later := batch.times[counted:]:
+            self._batches[key] = _Batch(later, batch.length - length)
 
     def reset_all(self) -> None:
         self._batches.clear()
-        self._lengths.clear()
         super().reset_all()
 
     def clear_all(self) -> None:
         self._batches.clear()
-        self._lengths.clear()
         super().clear_all()
 
     def serialize_stats(self) -> list[StatsEntryDict]:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from doorbuster.errors import PlanError
+from scenarios.imports import imported_beside
 from scenarios.order import TrafficOrder
 
 ENCLOSED_BYTES_MAX: Final = 64 * 1024**2
@@ -15,10 +16,22 @@ ENCLOSED_BYTES_MAX: Final = 64 * 1024**2
 
 
 class Enclosed(msgspec.Struct, frozen=True):
-    """A file that an order names: its path on the director's host, and its length."""
+    """A file that an order names: its path on the director's host, and its length.
+
+    `beside` is set for a module that a named one imports: the path of that one, which comes before
+    it and in whose folder it has to be found.
+    """
 
     path: str
     bytes_long: int
+    beside: str | None = None
+
+    @property
+    def place(self) -> Path:
+        """Where it goes in the folder of the file that is named."""
+        if self.beside is None:
+            return Path(Path(self.path).name)
+        return Path(self.path).relative_to(Path(self.beside).parent)
 
 
 def moved(order: TrafficOrder, move: Callable[[str], str]) -> TrafficOrder:
@@ -37,7 +50,7 @@ def moved(order: TrafficOrder, move: Callable[[str], str]) -> TrafficOrder:
 
 
 def enclosed_by(order: TrafficOrder) -> tuple[Enclosed, ...]:
-    """Return the files that an order names, each once.
+    """Return the files that an order names, each once, with what Python ones import beside them.
 
     Raises:
         PlanError: One of them is not there, or they are too long to be handed over.
@@ -50,7 +63,11 @@ def enclosed_by(order: TrafficOrder) -> tuple[Enclosed, ...]:
 
     moved(order, note)
     try:
-        found = tuple(Enclosed(path, Path(path).stat().st_size) for path in paths)
+        found = tuple(
+            Enclosed(str(file), file.stat().st_size, beside=named if str(file) != named else None)
+            for named in paths
+            for file in (Path(named), *_modules_of(named))
+        )
     except OSError as error:
         raise PlanError(f"{error}; expected a file for the workers") from error
     require_sendable(found)
@@ -67,6 +84,10 @@ def require_sendable(enclosed: Sequence[Enclosed]) -> None:
             f"{longest.bytes_long:,}: workers of other hosts are handed at most "
             f"{ENCLOSED_BYTES_MAX:,}"
         )
+
+
+def _modules_of(path: str) -> list[Path]:
+    return imported_beside(Path(path)) if path.endswith(".py") else []
 
 
 def _moved_shop(name: str, move: Callable[[str], str]) -> str:

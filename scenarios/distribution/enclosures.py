@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from doorbuster.errors import DoorbusterError, PlanError
 from scenarios.order import TrafficOrder
 from scenarios.order_files import Enclosed, enclosed_by, moved, require_sendable
@@ -21,12 +23,15 @@ class Enclosures:
     """The files of an order as they were when it was given: all workers get the same."""
 
     def __init__(self, order: TrafficOrder) -> None:
-        paths = [file.path for file in enclosed_by(order)]
+        files = enclosed_by(order)
         try:
-            self._contents = [Path(path).read_bytes() for path in paths]
+            self._contents = [Path(file.path).read_bytes() for file in files]
         except OSError as error:
             raise PlanError(f"{error}; expected a file for the workers") from error
-        self.listed = tuple(map(Enclosed, paths, map(len, self._contents)))
+        self.listed = tuple(
+            replace(file, bytes_long=len(content))
+            for file, content in zip(files, self._contents, strict=True)
+        )
 
     def piece(self, number: int, offset: int) -> bytes:
         """Return a piece of one of the files, nothing beyond its end."""
@@ -38,18 +43,24 @@ def unpack(
 ) -> TrafficOrder:
     """Fetch the files into a folder and return the order that names them there.
 
-    Each gets a folder of its own: two may have one name, and a class goes by the name of its file.
+    Each that is named gets a folder of its own, with what it imports: two may have one name, and a
+    class goes by the name of its file.
     """
     require_sendable(enclosed)
     places: dict[str, str] = {}
+    folder = into
     for number, file in enumerate(enclosed):
-        place = into / str(number) / Path(file.path).name
+        if file.beside is None:
+            folder = into / str(number)
+            places[file.path] = str(folder / file.place)
+        elif ".." in file.place.parts:
+            raise DoorbusterError(f"{file.path}: expected a file beside {file.beside}")
+        place = folder / file.place
         try:
-            place.parent.mkdir()
+            place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(b"".join(_pieces(number, file, fetch)))
         except OSError as error:
             raise DoorbusterError(f"no room for {file.path} here: {error}") from error
-        places[file.path] = str(place)
     return moved(order, places.__getitem__)
 
 

@@ -1,5 +1,7 @@
 """The files that an order names: found, bounded, handed over in pieces, and named anew."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from doorbuster.errors import DoorbusterError, PlanError
 from scenarios import order_files
 from scenarios.distribution import enclosures
 from scenarios.distribution.enclosures import Enclosures, unpack
+from scenarios.imports import imported_beside
 from scenarios.order import CrewOrder, TrafficOrder, decoded
 from scenarios.order_files import Enclosed, enclosed_by, moved
 from tests.fakes import plan_of
@@ -69,6 +72,50 @@ def test_files_come_whole_whatever_the_pieces(
     paths = [path, traffic["data"]["users"], traffic["locustfile"], traffic["ca_file"]]
     assert all(Path(path).is_relative_to(tmp_path) for path in paths)
     assert [Path(path).read_text() for path in paths] == [f"what {name} says" for name in NAMED]
+
+
+def test_modules_beside_come_along_and_can_be_imported(files: Path, tmp_path: Path) -> None:
+    modules = {
+        "shop.py": "import signing, json\nfrom prices.parts import PRICE\nclass Shop:\n"
+        "    sku = signing.signed(PRICE)\n    def view(self): ...\n    def reserve(self): ...\n",
+        "signing.py": "import codes.inner\nfrom scenarios import shops\n"
+        "def signed(text): return codes.inner.CODE + text\n",
+        "codes/inner.py": "CODE = 'c-'\n",
+        "prices/__init__.py": "",
+        "prices/parts.py": "from . import numbers_\nPRICE = numbers_.NUMBER\n",
+        "prices/numbers_.py": "NUMBER = '99'\n",
+        "scenarios/shops.py": "raise AssertionError('not ours')\n",
+        "unused.py": "",
+    }
+    for name, text in modules.items():
+        (files / name).parent.mkdir(exist_ok=True)
+        (files / name).write_text(text)
+    order = TrafficOrder("r", "d", {"traffic": {}}, "u", f"{files}/shop.py:Shop")
+    held = Enclosures(order)
+    handed = {Path(file.path).relative_to(files).as_posix() for file in held.listed}
+    assert handed == modules.keys() - {"scenarios/shops.py", "unused.py"}
+    for name in modules:
+        (files / name).unlink()
+    found = unpack(held.listed, order, into=tmp_path / "here", fetch=held.piece)
+    adapter = Path(str(found.adapter).rpartition(":")[0])
+    assert adapter.is_relative_to(tmp_path / "here")
+    code = "import shop; print(shop.Shop.sku)"
+    said = subprocess.check_output((sys.executable, "-c", code), cwd=adapter.parent, timeout=60)
+    assert said == b"c-99\n"
+
+
+@pytest.mark.parametrize("text", ["import (", "\0"])
+def test_a_file_that_is_no_python_imports_nothing(text: str, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(text)
+    assert imported_beside(tmp_path / "shop.py") == []
+    assert imported_beside(tmp_path / "none.py") == []
+
+
+def test_a_module_stays_in_the_folder_of_what_imports_it(tmp_path: Path) -> None:
+    order = TrafficOrder("r", "d", {"traffic": {}}, "u", "a/shop.py:Shop")
+    enclosed = [Enclosed("a/shop.py", 1), Enclosed("a/../../x.py", 1, beside="a/shop.py")]
+    with pytest.raises(DoorbusterError, match=r"expected a file beside a/shop\.py"):
+        unpack(enclosed, order, into=tmp_path, fetch=lambda *_: b"x")
 
 
 def test_a_file_that_breaks_off_is_not_used(tmp_path: Path) -> None:
