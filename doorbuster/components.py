@@ -83,16 +83,15 @@ class DatabaseFiles(Protocol):
 class DatabaseNode:
     """One Postgres server: its component, and how to reach it with and without the proxy.
 
-    `upstream` is where the `replication` proxy has to lead when this one is primary; `files` is
-    None on a stack that cannot replace them.
+    `upstream` is where the `replication` proxy has to lead when this one is primary.
     """
 
     component: Component
     direct_dsn: str
     proxied_dsn: str
     proxy: str
-    upstream: str = ""
-    files: DatabaseFiles | None = None
+    upstream: str
+    files: DatabaseFiles
 
 
 @dataclass(frozen=True)

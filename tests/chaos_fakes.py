@@ -144,10 +144,26 @@ def fault(on: str, *, name: str = "", **kind: Any) -> Fault:
     return Fault.model_validate({"at": "rush", "on": on, "name": name, **lasting, **kind})
 
 
+class NoFiles:
+    """The files of a server that nobody is to touch."""
+
+    def follow(self) -> None:
+        raise AssertionError("its files were to be replaced")
+
+    back_up = restore = follow
+
+
 def node_of(component: Component) -> DatabaseNode:
     dsn = f"postgresql://{component.address}/shop"
     proxy = f"doorbuster-{RUN}-{component.name}"
-    return DatabaseNode(component, direct_dsn=dsn, proxied_dsn=dsn, proxy=proxy)
+    return DatabaseNode(
+        component,
+        direct_dsn=dsn,
+        proxied_dsn=dsn,
+        proxy=proxy,
+        upstream=component.address,
+        files=NoFiles(),
+    )
 
 
 def topology(

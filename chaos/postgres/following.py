@@ -5,21 +5,11 @@ from functools import partial
 from chaos.calls import Call
 from chaos.hands import Hands
 from chaos.postgres.asking import ask, insist, require
-from doorbuster.components import DatabaseFiles, DatabaseNode
-from doorbuster.errors import DoorbusterError
+from doorbuster.components import DatabaseNode
 from doorbuster.faults import Fault
 
 STREAM_BOUND_S = 20.0
 STREAMING = "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming')"
-
-
-def files_of(node: DatabaseNode) -> DatabaseFiles:
-    if node.files is None:
-        raise DoorbusterError(
-            f"the files of {node.component.name} cannot be replaced on this stack: "
-            "expected `stack: embedded`"
-        )
-    return node.files
 
 
 def follow(standby: DatabaseNode, *, of: DatabaseNode, fault: Fault, hands: Hands) -> None:
@@ -29,7 +19,7 @@ def follow(standby: DatabaseNode, *, of: DatabaseNode, fault: Fault, hands: Hand
     with hands.called(call, fault=fault.name):
         hands.api.point(proxy, upstream=of.upstream)
     with hands.called(Call("pg_basebackup", standby.component.name), fault=fault.name):
-        files_of(standby).follow()
+        standby.files.follow()
     hands.given_up.discard(standby.component.name)
     hands.step("copied", fault=fault.name, node=standby.component.name)
     insist(partial(require_streaming, of), what="replication", bound_s=STREAM_BOUND_S)

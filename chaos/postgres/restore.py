@@ -6,7 +6,7 @@ from chaos.calls import Call
 from chaos.hands import Acting, Hands, stuck
 from chaos.postgres.asking import DATABASE_ERRORS, Pair, find_pair
 from chaos.postgres.failover import await_first_write, free
-from chaos.postgres.following import files_of, follow, wait_for
+from chaos.postgres.following import follow, wait_for
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault
 
@@ -19,7 +19,7 @@ def restored(fault: Fault, hands: Hands) -> Acting:
     """
     pair = find_pair(hands.topology.database)
     with hands.called(Call("pg_basebackup", pair.primary.component.name), fault=fault.name):
-        files_of(pair.primary).back_up()
+        pair.primary.files.back_up()
     hands.step("backed up", fault=fault.name, node=pair.primary.component.name)
     try:
         yield None
@@ -37,7 +37,7 @@ def lose_and_restore(pair: Pair, fault: Fault, hands: Hands) -> None:
             node.component.kill()
     hands.step("lost", fault=fault.name)
     with hands.called(Call("restore", pair.primary.component.name), fault=fault.name):
-        files_of(pair.primary).restore()
+        pair.primary.files.restore()
     # The backup waits for its standby with every commit, and that one is gone.
     free(pair.primary)
     hands.step("restored", fault=fault.name, node=pair.primary.component.name)

@@ -8,7 +8,6 @@ from doorbuster.faults import Fault, ProcessKind
 if TYPE_CHECKING:
     from doorbuster.plan.model import Plan
 
-_NEED_FILES: Final = ("failback", "restore")
 _NEED_STANDBY: Final = ("failover", "lag", "restore")
 
 
@@ -16,7 +15,6 @@ def check_faults(plan: "Plan") -> None:
     """Raise on the first fault that could not be acted out."""
     for fault in plan.faults:
         _check_moment(plan, fault)
-        _check_stack(plan, fault)
         _check_replicas(plan, fault)
         _check_lock(plan, fault)
     _check_roles(plan)
@@ -35,13 +33,6 @@ def _check_moment(plan: "Plan", fault: Fault) -> None:
         raise ValueError(
             f"fault {fault.name!r} is lifted at {ends_s:g} s, expected before the last phase "
             f"ends ({plan.length_s:g} s): else its recovery is not seen"
-        )
-
-
-def _check_stack(plan: "Plan", fault: Fault) -> None:
-    if plan.stack != "embedded" and fault.word in _NEED_FILES:
-        raise ValueError(
-            f"fault {fault.name!r} replaces the database's files, which only `stack: embedded` can"
         )
 
 

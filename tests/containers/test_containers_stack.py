@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 import redis
 
 from chaos import probe
+from chaos.postgres.asking import find_primary
 from chaos.toxiproxy import ToxiproxyApi
 from doorbuster.components import Topology
 from doorbuster.stack.containers import containers
@@ -20,6 +22,7 @@ from doorbuster.stack.postgres import ask
 from doorbuster.stack.ready import http_probe, wait_until_ready
 from tests.containers.engine_here import names_with
 from tests.containers.shopping import open_sale, pay, reserve, shows_replication
+from tests.integration.drill_stack import Drill, drill_on
 from tests.waiting import eventually
 
 # The first test may have to wait for the engine and the images to be made.
@@ -208,6 +211,55 @@ def test_a_killed_database_has_its_orders_after_the_restart(
     primary.restart()
     await_ready(up, up.shop_url)
     assert shop.get(f"/v1/orders/{order_id}").json()["status"] == "pending_payment"
+
+
+@pytest.fixture
+def drill(up: Topology, tmp_path: Path) -> Iterator[Drill]:
+    with drill_on(up, tmp_path) as drill:
+        yield drill
+
+
+def status_of(shop: httpx.Client, order_id: str) -> str:
+    answer = shop.get(f"/v1/orders/{order_id}")
+    return str(answer.json()["status"]) if answer.status_code == 200 else str(answer.status_code)
+
+
+def test_a_failover_and_the_way_back_lose_no_order(
+    up: Topology, shop: httpx.Client, drill: Drill
+) -> None:
+    one, two = up.database
+    before = reserve(shop, "before")
+    with drill.inflicted("postgres", name="there", failover={"detection": "1s"}):
+        pass
+    assert find_primary(up.database) is two
+    await_ready(up, up.shop_url)
+    between = reserve(shop, "between")
+    with drill.inflicted("postgres", name="back", failback={}):
+        assert status_of(shop, between) == "pending_payment", "copying disturbs nobody"
+    assert find_primary(up.database) is one
+    assert drill.steps("back") == [
+        *("copied", "following", "fenced", "caught up"),
+        *("standby freed", "promoted", "first write", "copied", "following"),
+    ]
+    assert ask(one.direct_dsn, SYNCHRONOUS) is True
+    await_ready(up, up.shop_url)
+    assert [status_of(shop, order) for order in (before, between)] == ["pending_payment"] * 2
+    assert reserve(shop, "after")
+
+
+def test_what_came_after_the_backup_is_lost_with_both_databases(
+    up: Topology, shop: httpx.Client, drill: Drill
+) -> None:
+    kept = reserve(shop, "backed-up")
+    with drill.inflicted("postgres", name="gone", restore={}):
+        lost = reserve(shop, "not-backed-up")
+    assert drill.steps("gone") == [
+        *("backed up", "lost", "restored", "first write", "copied", "following"),
+    ]
+    await_ready(up, up.shop_url)
+    assert [status_of(shop, order) for order in (kept, lost)] == ["pending_payment", "404"]
+    assert eventually(lambda: ask(up.database[0].direct_dsn, SYNCHRONOUS) is True)
+    assert reserve(shop, "anew")
 
 
 def test_output_is_in_the_logs_while_the_stack_is_up(up: Topology) -> None:

@@ -58,10 +58,14 @@ class Drill:
 def drill_stack(logs: Path, **order: Any) -> Iterator[Drill]:
     choice = choose_proxy("auto", environ=os.environ, which=shutil.which)
     stack = StackOrder(f"test{uuid.uuid4().hex[:8]}", logs, ToxiproxyApi, **order)
-    with (
-        embedded(stack, own_or_shared(choice)) as topology,
-        closing(ToxiproxyApi(topology.proxy_api)) as api,
-    ):
+    with embedded(stack, own_or_shared(choice)) as topology, drill_on(topology, logs) as drill:
+        yield drill
+
+
+@contextmanager
+def drill_on(topology: Topology, logs: Path) -> Iterator[Drill]:
+    """Make faults possible on a stack that is up, whichever it is."""
+    with closing(ToxiproxyApi(topology.proxy_api)) as api:
         journal = FakeJournal()
         hands = Hands(topology, api, journal, seed=7, logs=logs / "hooks.log")
         yield Drill(topology, hands, journal)

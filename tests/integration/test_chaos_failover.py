@@ -22,6 +22,7 @@ from doorbuster.errors import DoorbusterError, FaultStuck
 from doorbuster.stack import postgres
 from doorbuster.stack.binaries import postgres_programs
 from doorbuster.stack.component import LocalComponent, end_all
+from doorbuster.stack.files import LocalFiles
 from doorbuster.stack.place import postgres_account, temporary_place
 from doorbuster.stack.ports import free_ports
 from doorbuster.stack.postgres import PRIMARY, STANDBY, Cluster, ask
@@ -136,6 +137,8 @@ def pair_behind_proxy(logs: Path, *, synchronous: bool) -> Iterator[Pair]:
                     direct_dsn=cluster.dsn(component.name),
                     proxied_dsn=dsn,
                     proxy=f"doorbuster-{run_id}-{component.name}",
+                    upstream=component.address,
+                    files=LocalFiles(cluster, component, replication_port=ports["replication"]),
                 )
                 for component, dsn in zip(started, shop_dsns, strict=True)
             ],

@@ -87,12 +87,6 @@ def test_a_rolling_restart_has_a_turn_for_each_replica() -> None:
         plan_with({**rolling, "for": "6s"}, storefront=three)
 
 
-@pytest.mark.parametrize("fault", [FAILBACK, {"on": "postgres", "for": "1s", "restore": {}}])
-def test_files_are_replaced_on_the_embedded_stack_alone(fault: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="only `stack: embedded` can"):
-        plan_with(FAILOVER | {"at": "rush+1s"}, fault, stack="containers")
-
-
 RANDOM = {"at": "rush+5s", "for": "40s", "kinds": ["latency", "kill"], "rate": "30/m"}
 
 

@@ -1,5 +1,7 @@
 """A component that is a container: killed, stopped and started again through the Docker engine."""
 
+import io
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -150,6 +152,25 @@ class ContainerComponent:
     def end_hog(self) -> None:
         with asked(f"end the hog in {self.name}"):
             self._wrapped.exec_run(["sh", "-c", END_HOG])
+
+    def run(self, script: str) -> None:
+        """Run a script of bash in it, as long as that takes, and insist that it went well."""
+        with asked(f"run a script in {self.name}"):
+            done = self._wrapped.exec_run(["bash", "-euc", script])
+        if done.exit_code != 0:
+            said = done.output.decode(errors="replace").strip()
+            raise DoorbusterError(f"a script in {self.name} failed ({done.exit_code}): {said}")
+
+    def put(self, path: str, text: str) -> None:
+        """Write a file into the container, which need not run."""
+        content = text.encode()
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as files:
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.size = len(content)
+            files.addfile(entry, io.BytesIO(content))
+        with asked(f"write {path} into {self.name}"):
+            self._wrapped.put_archive("/", archive.getvalue())
 
     def restart(self) -> None:
         self.launch()

@@ -33,14 +33,28 @@ printf '%s\\n' 'local all all trust' 'host all all all scram-sha-256' \
 """
 SERVE = 'exec docker-entrypoint.sh postgres "$@"\n'
 
-# The copy goes past the proxy, and its own way is what -R noted; the last line wins.
-COPY = """
-if [ ! -s "$PGDATA/PG_VERSION" ]; then
-  pg_basebackup -D "$PGDATA" -R -X stream --checkpoint=fast --no-sync --no-manifest -d "$COPY_FROM"
-  echo "primary_conninfo = '$FOLLOW'" >>"$PGDATA/postgresql.auto.conf"
-  chown -R postgres "$PGDATA"
-  chmod 700 "$PGDATA"
+BEFORE_SERVING = "/before-serving.sh"
+"""What a server does on its way up, once, if there is such a script."""
+
+ONCE = f"""
+if [ -f {BEFORE_SERVING} ]; then
+  . {BEFORE_SERVING}
+  rm {BEFORE_SERVING}
 fi
+"""
+EMPTY = """
+find "$PGDATA" -mindepth 1 -delete
+"""
+OWN = """
+chown -R postgres "$PGDATA"
+chmod 700 "$PGDATA"
+"""
+
+# The copy goes past the proxy, and its own way is what -R noted; the last line wins.
+COPY = f"""
+pg_basebackup -D "$PGDATA" -R -X stream --checkpoint=fast --no-sync --no-manifest -d "$COPY_FROM"
+echo "primary_conninfo = '$FOLLOW'" >>"$PGDATA/postgresql.auto.conf"
+{OWN}
 """
 
 
@@ -63,7 +77,7 @@ class Cluster:
         return f"postgresql://{SHOP}:{self.shop_password}@{host}:{port}/{SHOP}"
 
     def primary(self) -> Service:
-        return self._server(PRIMARY, script=RULES + SERVE)
+        return self._server(PRIMARY, first="")
 
     def standby(self, *, replication: str) -> Service:
         """Return the standby, which begins as a copy of the primary and follows it by the proxy.
@@ -71,16 +85,24 @@ class Cluster:
         Args:
             replication: `host:port` of the `replication` proxy.
         """
-        host, _, port = replication.rpartition(":")
-        follow = f"host={host} port={port} user={SUPERUSER} password={self.superuser_password}"
-        return self._server(
-            STANDBY,
-            script=COPY + RULES + SERVE,
-            COPY_FROM=f"host={PRIMARY} port={POSTGRES_PORT} user={SUPERUSER}",
-            FOLLOW=f"{follow} application_name={STANDBY}",
-        )
+        copy = self.copy(STANDBY, replication=replication)
+        return self._server(STANDBY, first=f'if [ ! -s "$PGDATA/PG_VERSION" ]; then\n{copy}\nfi\n')
 
-    def _server(self, node: str, *, script: str, **environment: str) -> Service:
+    def copy(self, node: str, *, replication: str) -> str:
+        """Return what makes `node` a copy of the other one, which it is to follow by the proxy."""
+        host, _, port = replication.rpartition(":")
+        follow = (
+            f"host={host} port={port} user={SUPERUSER} password={self.superuser_password} "
+            f"application_name={node}"
+        )
+        other = STANDBY if node == PRIMARY else PRIMARY
+        return f"{self.where(other, name='COPY_FROM')}FOLLOW='{follow}'\n{EMPTY}{COPY}"
+
+    def where(self, node: str, *, name: str) -> str:
+        """Return what sets a variable to where a node is, past the proxy, in the run's network."""
+        return f"{name}='host={node} port={POSTGRES_PORT} user={SUPERUSER}'\n"
+
+    def _server(self, node: str, *, first: str) -> Service:
         settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
         return Service(
             name=node,
@@ -93,8 +115,7 @@ class Cluster:
                 "POSTGRES_INITDB_ARGS": "--no-sync",
                 "PGPASSWORD": self.superuser_password,
                 "PGDATA": "/var/lib/postgresql/data",
-                **environment,
             },
-            entrypoint=("bash", "-euc", script, "bash"),
+            entrypoint=("bash", "-euc", first + ONCE + RULES + SERVE, "bash"),
             words=tuple(settings),
         )

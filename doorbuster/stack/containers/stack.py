@@ -11,6 +11,7 @@ from doorbuster.stack.containers import parts
 from doorbuster.stack.containers.component import ContainerComponent, Place, Service
 from doorbuster.stack.containers.database import Cluster
 from doorbuster.stack.containers.engine import RUN_LABEL, asked, engine
+from doorbuster.stack.containers.files import ContainerFiles
 from doorbuster.stack.containers.images import Images
 from doorbuster.stack.containers.left import remove_left_containers
 from doorbuster.stack.containers.parts import CONNECTIONS, Connection
@@ -19,6 +20,8 @@ from doorbuster.stack.ports import LOOPBACK, free_ports
 from doorbuster.stack.postgres import PRIMARY, STANDBY
 from doorbuster.stack.redis import REDIS, redis_url
 from doorbuster.stack.shop import Secrets, built
+
+REPLICATION = f"{parts.PROXY}:{CONNECTIONS['replication'].port}"
 
 PROXIED = ("edge", PRIMARY, STANDBY)
 """The connections that are used from outside too: by shoppers, and to see the first write."""
@@ -77,9 +80,7 @@ class Assembly:
         if redis is not None:
             redis.wait_ready()
         replicas = [self.start(service) for service in self.storefronts(cluster)]
-        standby = self.start(
-            cluster.standby(replication=f"{parts.PROXY}:{CONNECTIONS['replication'].port}")
-        )
+        standby = self.start(cluster.standby(replication=REPLICATION))
         standby.wait_ready()
         synchronous = self.order.replication == "synchronous"
         postgres.begin_replication(cluster, standby, synchronous=synchronous)
@@ -164,6 +165,7 @@ class Assembly:
                 proxied_dsn=cluster.shop_dsn(host=LOOPBACK, port=self.proxied[component.name]),
                 proxy=self.proxy_name(component.name),
                 upstream=CONNECTIONS[component.name].upstream,
+                files=ContainerFiles(cluster, component, replication=REPLICATION),
             )
             for component in (primary, standby)
         ]
