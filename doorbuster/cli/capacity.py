@@ -20,6 +20,7 @@ from doorbuster.cli.plans import (
 from doorbuster.cli.plug import Plug, ProxyOption
 from doorbuster.cli.runs import RUNS, RunsOption
 from doorbuster.cli.screen import Screen
+from doorbuster.cli.target import require_means
 from doorbuster.components import Topology
 from doorbuster.gate import Gate
 from doorbuster.journal import Journal
@@ -49,6 +50,7 @@ def capacity(
 ) -> int:
     """Find how many sessions a second the shop takes within the plan's budgets."""
     loaded = find_plan(plan, changes=changes or (), seed=seed, workers=workers)
+    require_means(loaded.plan.model_copy(update={"faults": ()}))  # a step has none
     run = new_run(runs, f"{loaded.plan.name}-capacity")
     store_plan(run, loaded)
     screen = Screen(loaded.plan, Watch(loaded.plan, run))
