@@ -1,5 +1,6 @@
 """Levels: what a shop offers to a rehearsal beside its address, each unlocking further checks."""
 
+from collections.abc import Collection
 from typing import Final, Literal
 
 Offer = Literal["operations", "client_ref", "ledger", "provider", "faults"]
@@ -12,3 +13,8 @@ LEVELS: Final[dict[Offer, str]] = {
     "faults": "L5, fault hooks behind its front door: `hooks` of a fault",
 }
 """What each offer is and where a plan says it; L0 is the address alone."""
+
+
+def carries_reference(offers: Collection[str] | None) -> bool:
+    """Tell whether the shop's orders carry our references; a run that does not say has them."""
+    return offers is None or "client_ref" in offers

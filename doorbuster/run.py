@@ -64,7 +64,11 @@ class Traffic(Protocol):
         """Raise if the generator ended before its time; `RunEnded` if somebody killed it."""
 
     def finish(self, *, now: bool) -> None:
-        """Wait until sessions in flight have ended and all is written; with `now`, stop first."""
+        """Wait until sessions in flight have ended and all is written; with `now`, stop first.
+
+        Raises:
+            RunEnded: Somebody had enough of waiting; all is written nevertheless.
+        """
 
 
 class Shop(Protocol):
@@ -136,7 +140,7 @@ class Rehearsal:
         with self.journal.span("stage", "traffic"):
             try:
                 ended = self._send(topology, shop)
-            except RunEnded as early:  # while the generator got ready, or waited
+            except RunEnded as early:  # while the generator got ready, waited, or came to its end
                 ended = self._ended(early)
         self._require_clean(topology, "after the last fault")
         return isinstance(ended, Stopped) and ended.by_hand

@@ -12,7 +12,8 @@ class OperationSecond(msgspec.Struct, frozen=True, omit_defaults=True):
     """Operations that were *due* in one second, by outcome (`series/operations-*.ndjson`).
 
     `due` counts those whose outcome is known by now; `served` are ok or refused within the
-    operation's limit, `good` are ok within it.
+    operation's limit, `good` are ok within it. `begun` counts those that were begun, whether their
+    outcome is known or not; it is 0 where nobody counts them.
     """
 
     second: int
@@ -24,6 +25,7 @@ class OperationSecond(msgspec.Struct, frozen=True, omit_defaults=True):
     info: int = 0
     served: int = 0
     good: int = 0
+    begun: int = 0
 
 
 class GeneratorSecond(msgspec.Struct, frozen=True, omit_defaults=True):

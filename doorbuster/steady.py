@@ -40,12 +40,15 @@ class Recovery:
 
     `lag_s` is from the lift to the first steady second of a long enough steady run, None when the
     run ended first: then `observed_s` says how long it was watched in vain. `relapses_s` are the
-    starts of later runs of three unsteady seconds.
+    starts of later runs of three unsteady seconds, `lost_again_s` that of one that lasted to the
+    end. `faltered` says whether anything unsteady was seen after the lift.
     """
 
     lag_s: float | None
     observed_s: float
     relapses_s: tuple[int, ...] = ()
+    lost_again_s: int | None = None
+    faltered: bool = False
 
 
 def windows(rows: Iterable[OperationSecond], *, start_s: int, end_s: int) -> list[Window]:
@@ -120,12 +123,18 @@ def recovery(
     after = [w for w in watched if w.end_s > lifted_s]
     observed_s = max(0.0, after[-1].end_s - lifted_s) if after else 0.0
     runs = _runs(after, max_error_share)
+    faltered = not all(steady for steady, _, _ in runs)
     for position, (steady, start_s, end_s) in enumerate(runs):
         if steady and end_s - max(start_s, lifted_s) >= hold_s:
-            later = runs[position + 1 :]
-            relapses = tuple(s for ok, s, e in later if not ok and e - s >= RELAPSE_S)
-            return Recovery(max(0.0, start_s - lifted_s), observed_s, relapses)
-    return Recovery(None, observed_s)
+            later = [(s, e) for ok, s, e in runs[position + 1 :] if not ok and e - s >= RELAPSE_S]
+            return Recovery(
+                max(0.0, start_s - lifted_s),
+                observed_s,
+                relapses_s=tuple(s for s, _ in later),
+                lost_again_s=next((s for s, e in later if e == runs[-1][2]), None),
+                faltered=faltered,
+            )
+    return Recovery(None, observed_s, faltered=faltered)
 
 
 def _runs(watched: Sequence[Window], max_error_share: float) -> list[tuple[bool, int, int]]:

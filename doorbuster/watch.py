@@ -1,5 +1,6 @@
 """Watching a run while it goes on: its series as far as written, stop conditions, live figures."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from doorbuster.series import GeneratorSecond, OperationSecond, StockSecond
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 SETTLED_S: Final = 3
-"""How old a second is when a stop condition first looks at it: most outcomes are known by then."""
+"""How old a second is when it is shown: most outcomes are known by then."""
 
 
 @dataclass
@@ -84,7 +85,7 @@ class Watch:
             return None
         rows = self._operations.read()
         for condition in self._plan.parsed_stops:
-            if is_met(condition, rows, now_s):
+            if is_met(condition, rows, now_s, settled_s=settled_s(self._plan)):
                 return condition.text
         return None
 
@@ -104,12 +105,24 @@ class Watch:
         )
 
 
-def is_met(condition: StopCondition, rows: Iterable[OperationSecond], now_s: float) -> bool:
+def settled_s(plan: Plan) -> int:
+    """Return how old a second is when a stop condition first looks at it.
+
+    What was sent as late as the second's end has had its answer by then, or its first time-out.
+    """
+    return max(SETTLED_S, math.ceil(plan.traffic.timeout) + 1)
+
+
+def is_met(
+    condition: StopCondition, rows: Iterable[OperationSecond], now_s: float, *, settled_s: int
+) -> bool:
     """Tell whether each of the last seconds of the condition's window was beyond its limit.
 
-    A second in which nothing is known to have been due says nothing, so the condition is not met.
+    An operation that was begun and has no outcome after `settled_s` counts as an error: it was
+    tried in vain at least once, and is tried on for as long as its shopper's patience lasts. A
+    second in which nothing was begun says nothing, so the condition is not met.
     """
-    last = int(now_s) - SETTLED_S
+    last = int(now_s) - settled_s
     seconds = range(last - round(condition.window_s) + 1, last + 1)
     if seconds.start < 0:
         return False
@@ -121,9 +134,11 @@ def is_met(condition: StopCondition, rows: Iterable[OperationSecond], now_s: flo
 
 
 def _beyond(condition: StopCondition, rows: Sequence[OperationSecond]) -> bool:
-    due = sum(row.due for row in rows)
-    if not due:
+    ended = sum(row.due for row in rows)
+    under_way = max(0, sum(row.begun for row in rows) - ended)
+    if not ended + under_way:
         return False
     if condition.breach.measure.metric == "errors":
-        return condition.breach.allows(sum(row.fail + row.info for row in rows) / due)
+        errors = sum(row.fail + row.info for row in rows) + under_way
+        return condition.breach.allows(errors / (ended + under_way))
     return condition.breach.allows(sum(row.good for row in rows))

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from doorbuster.errors import PlanError
 from doorbuster.plan.stepping import STEADY, STEADY_S
 from doorbuster.plan.stored import stored_plan
 from doorbuster.rundir import RunDirectory, write_json, write_whole
@@ -68,10 +69,35 @@ def judge_step(directory: RunDirectory, rate_per_s: float) -> StepFigures:
     )
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What `capacity.json` holds."""
+
+    capacity: Capacity
+    steps: tuple[StepFigures, ...]
+    sentence: str
+    schema: int = SCHEMA
+
+
+def read_capacity(directory: RunDirectory) -> Answer | None:
+    """Return what a finished search found, None if the directory is a rehearsal's.
+
+    Raises:
+        PlanError: It is that of a search that did not end.
+    """
+    path = directory.path / "capacity.json"
+    if path.exists():
+        return msgspec.json.decode(path.read_bytes(), type=Answer)
+    if (steps := directory.path / "steps").is_dir():
+        raise PlanError(
+            f"{directory.path} is a capacity search that did not end: expected a rehearsal, or one "
+            f"of the search's steps, in {steps}"
+        )
+    return None
+
+
 def write_capacity(directory: RunDirectory, steps: Sequence[StepFigures], found: Capacity) -> Path:
     """Write `capacity.json` and the page; return the page's path."""
-    document = {"schema": SCHEMA, "capacity": found, "steps": steps, "sentence": sentence(found)}
-    write_json(directory.path / "capacity.json", document)
+    write_json(directory.path / "capacity.json", Answer(found, tuple(steps), sentence(found)))
     page = directory.path / "report.html"
     plan = stored_plan(directory)
     plan.pop("plan")

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from doorbuster.errors import DoorbusterError
 from doorbuster.journal import JournalEvent
 from doorbuster.ledger import LEDGER_TABLES, PROVIDER_TABLES
+from doorbuster.levels import carries_reference
 from doorbuster.plan import Plan
 from doorbuster.plan.document import dotted
 from doorbuster.plan.wording import expectation
@@ -81,6 +82,13 @@ class Run:
         return self.provider_unread is None
 
     @property
+    def unreferenced(self) -> str | None:
+        """Why no order of the books can be found by what was asked for, None when each can."""
+        if carries_reference(self.timeline.offers):
+            return None
+        return "the shop's orders do not carry our references"
+
+    @property
     def unsettled(self) -> str | None:
         """Why what the books lack may still come, None when the shop had come to rest."""
         if self.timeline.quiesced:
@@ -114,14 +122,15 @@ def read_run(directory: RunDirectory) -> Iterator[Run]:
         ) from error
     with closing(_connect()) as connection:
         cut_lines = load(connection, directory)
-        derive(connection, plan)
+        journal = tuple(read_records(directory.journal, JournalEvent))
+        derive(connection, plan, referenced=carries_reference(Timeline(journal).offers))
         yield Run(
             connection=connection,
             run_id=directory.run_id,
             plan=plan,
             plan_facts=plan_facts,
             environment=read_object(directory.environment),
-            journal=tuple(read_records(directory.journal, JournalEvent)),
+            journal=journal,
             cut_lines=cut_lines,
         )
 

@@ -39,6 +39,7 @@ class Wire(Protocol):
 class Recorder(Protocol):
     """Writes down what is about to happen and what came of it."""
 
+    def begun(self, step: Step) -> None: ...
     def invoked(self, step: Step, at_s: float) -> None: ...
     def completed(self, step: Step, result: Result) -> None: ...
 
@@ -154,6 +155,7 @@ def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000
     The invocation is recorded before anything is sent and the completion whatever happens, also
     when the session is ended in the middle: what then was under way is unknown.
     """
+    around.recorder.begun(step)
     if step.has_effect:
         around.recorder.invoked(step, around.clock.now_s())
     trial = _Trial(step, wire, around)

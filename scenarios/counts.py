@@ -15,7 +15,7 @@ from scenarios.step import Result
 Ending = Literal["ok", "refused", "fail", "info"]
 
 _ENDINGS: Final[tuple[Ending, ...]] = get_args(Ending)
-_FIELDS: Final = (*_ENDINGS, "served", "good")
+_FIELDS: Final = (*_ENDINGS, "served", "good", "begun")
 
 _SERVED: Final = ("ok", "refused")
 
@@ -27,16 +27,24 @@ class OperationCounts:
         self._good_within_s = good_within_s
         self._seconds: dict[tuple[int, str], dict[str, int]] = {}
 
+    def begun(self, second: int, op: str) -> None:
+        """Count one operation that is under way."""
+        self._row(second, op)["begun"] += 1
+
     def count(self, second: int, op: str, ending: Ending, intended_s: float) -> None:
         """Count one operation; a refusal within the limit is served, only an ok is good."""
-        row = self._seconds.get((second, op))
-        if row is None:
-            row = self._seconds[second, op] = dict.fromkeys(_FIELDS, 0)
+        row = self._row(second, op)
         row[ending] += 1
         if ending in _SERVED and intended_s <= self._good_within_s[op]:
             row["served"] += 1
             if ending == "ok":
                 row["good"] += 1
+
+    def _row(self, second: int, op: str) -> dict[str, int]:
+        row = self._seconds.get((second, op))
+        if row is None:
+            row = self._seconds[second, op] = dict.fromkeys(_FIELDS, 0)
+        return row
 
     def flush(self) -> Iterator[OperationSecond]:
         """Yield what is new since the last flush, oldest second first."""

@@ -56,6 +56,10 @@ class Recording:
         """Count a visit that has ended."""
         self._visits.count(shopper, visit)
 
+    def begun(self, step: Step) -> None:
+        """Count an operation whose outcome nobody knows yet."""
+        self._counts.begun(floor(step.due_s), step.op)
+
     def invoked(self, step: Step, at_s: float) -> None:
         """Write down an operation that may change the shop, before its first byte leaves."""
         self._write(

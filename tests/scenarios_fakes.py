@@ -239,6 +239,9 @@ class Notebook:
         self.lines: list[tuple[str, Step]] = []
         self.results: list[tuple[Step, Result]] = []
 
+    def begun(self, step: Step) -> None:
+        self.lines.append(("begun", step))
+
     def invoked(self, step: Step, at_s: float) -> None:
         self.lines.append(("invoke", step))
 

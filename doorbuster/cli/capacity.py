@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from doorbuster.cli.acting import act
 from doorbuster.cli.guard import Guard
@@ -19,7 +18,7 @@ from doorbuster.cli.plans import (
 )
 from doorbuster.cli.plug import Plug, ProxyOption
 from doorbuster.cli.runs import RUNS, RunsOption
-from doorbuster.cli.screen import Screen
+from doorbuster.cli.screen import Screen, print_capacity
 from doorbuster.cli.target import require_means
 from doorbuster.components import Topology
 from doorbuster.gate import Gate
@@ -32,7 +31,7 @@ from doorbuster.rundir import RunDirectory, new_run
 from doorbuster.search import Step, next_rate
 from doorbuster.search import capacity as range_of
 from doorbuster.watch import Watch
-from reports.capacity import StepFigures, exit_code, judge_step, sentence, write_capacity
+from reports.capacity import StepFigures, exit_code, judge_step, write_capacity
 
 HighestOption = Annotated[
     float, typer.Option("--highest", min=1.0, help="Sessions a second beyond which to stop.")
@@ -55,13 +54,14 @@ def capacity(
     store_plan(run, loaded)
     screen = Screen(loaded.plan, Watch(loaded.plan, run))
     screen.say(f"run directory: {run.path}")
+    if highest > (limit := loaded.plan.limits.rate):
+        screen.say(f"no rate above limits.rate is tried: {limit:g} sessions a second")
+        highest = limit
     with listening() as interrupts, Journal(run.journal) as journal:
         search = Search(loaded, run, screen, journal, interrupts, highest)
         failed = act(run, journal=journal, screen=screen, proxy=proxy, body=search.run)
     found = range_of(search.tried())
-    page = write_capacity(run, search.steps, found)
-    Console().print(f"capacity: {sentence(found)}", soft_wrap=True, highlight=False)
-    Console().print(f"report: {page}", soft_wrap=True, highlight=False)
+    print_capacity(found, write_capacity(run, search.steps, found))
     return failed or (5 if interrupts.asked else exit_code(found))
 
 

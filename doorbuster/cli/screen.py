@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -11,8 +12,10 @@ from rich.text import Text
 from doorbuster.clock import Clock
 from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory
+from doorbuster.search import Capacity
 from doorbuster.verdicts import EXIT_CODES, Verdict, severity
 from doorbuster.watch import SETTLED_S, LiveSecond, Watch
+from reports.capacity import sentence
 from reports.pages.phrases import facts
 from reports.review import Review
 
@@ -99,10 +102,19 @@ def print_review(review: Review, run: RunDirectory, *, report: bool = True) -> N
         "green" if review.exit_code == 0 else "red" if review.exit_code in (1, 4, 6) else "yellow"
     )
     console.print(Text(f"exit {review.exit_code}: {meaning}", style=style))
-    for sentence in review.accidents:
-        console.print(Text(f"- {sentence}"))
+    for accident in review.accidents:
+        console.print(Text(f"- {accident}"))
     if report:
         console.print(f"report: {run.path / 'report.html'}", soft_wrap=True, highlight=False)
+    sys.stdout.flush()
+
+
+def print_capacity(found: Capacity, page: Path | None) -> None:
+    """Show the answer of a search, and where its page is."""
+    console = Console()
+    console.print(f"capacity: {sentence(found)}", soft_wrap=True, highlight=False)
+    if page is not None:
+        console.print(f"report: {page}", soft_wrap=True, highlight=False)
     sys.stdout.flush()
 
 

@@ -77,16 +77,16 @@ def load_plan(
     Raises:
         PlanError: One line per mistake, each with line, path, value and what was expected.
     """
-    document = _parse(text, source)
+    document, stored = _parse(text, source)
     changed = {override(document, change): change for change in overrides}
     mistakes = list(_substitute(document, (), environ))
-    context = {
+    context: dict[str, Any] = {
         "phases": _names(document, ("traffic", "arrivals"), "phase"),
         "faults": _fault_names(document),
         "shop": shop,
-        # The processes of a run have other working folders.
-        "folder": Path(source).parent.absolute(),
     }
+    if not stored:  # the processes of a run have other working folders
+        context["folder"] = Path(source).parent.absolute()
     try:
         plan = Plan.model_validate(_bare_kinds(plain(document)), context=context)
     except ValidationError as error:
@@ -102,14 +102,15 @@ def read_plan_file(path: Path) -> str:
     return read_text(path, what="a plan in YAML")
 
 
-def _parse(text: str, source: str) -> CommentedMap:
+def _parse(text: str, source: str) -> tuple[CommentedMap, bool]:
+    """Return the plan, and whether it is one that a run stored: its files are found and read."""
     document = parsed(text, source=source)
     if not isinstance(document, CommentedMap):
         got = "a list" if isinstance(document, list) else shown(document)
         raise PlanError(f"{source}: {got}: expected the keys and values of a plan")
     # The plan.json of a run, which is to be repeated, has the plan and where it came from.
     kept = document.get("plan") if "schema" in document else None
-    return kept if isinstance(kept, CommentedMap) else document
+    return (kept, True) if isinstance(kept, CommentedMap) else (document, False)
 
 
 def _substitute(node: Any, path: Place, environ: Mapping[str, str]) -> Iterator[Mistake]:

@@ -32,7 +32,7 @@ LOOK_EVERY_S: Final = 0.1
 
 
 def no_tick() -> None:
-    """Be the default of what goes on while the generator is not ready yet."""
+    """Be the default of what goes on while the generator is waited for."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Job:
         worker: A worker; the master's address and how long to try are added.
         ready_within_s: How long to wait until everybody is ready.
         hear: Told what the first process tells, see `doorbuster.news`.
-        tick: Called several times a second while waiting for that; raises to give up.
+        tick: Called several times a second while waiting for that, and for the sessions in flight
+            at the end; raises to give up.
     """
 
     order: bytes
@@ -113,19 +114,34 @@ class Generator:
             raise self._broken("ended while traffic was on")
 
     def finish(self, *, now: bool) -> None:
-        """Wait until sessions in flight have ended and all is written; with `now`, stop first."""
-        if now and self._process.poll() is None:
+        """Wait until sessions in flight have ended and all is written; with `now`, stop first.
+
+        Raises:
+            RunEnded: Somebody had enough of waiting; it was stopped then, and all is written.
+        """
+        early: RunEnded | None = None
+        if not now:
+            try:
+                self._await_end(self._job.patience_s + MARGIN_S, self._job.tick)
+            except RunEnded as enough:
+                early = enough
+        if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-        bound_s = DRAIN_NOW_S if now else self._job.patience_s + MARGIN_S
-        give_up_s = time.monotonic() + bound_s
-        while self._process.poll() is None:
-            if time.monotonic() > give_up_s:
-                raise self._broken("did not end after the last arrivals")
-            self._listen(within_s=LOOK_EVERY_S)
+            self._await_end(DRAIN_NOW_S, no_tick)
         self._listen()
         self._look_whether_killed()
         if self._process.returncode not in (0, LOST_EXIT_CODE) and not self._lost:
             raise self._broken("failed")
+        if early is not None:
+            raise early
+
+    def _await_end(self, bound_s: float, tick: Callable[[], None]) -> None:
+        give_up_s = time.monotonic() + bound_s
+        while self._process.poll() is None:
+            if time.monotonic() > give_up_s:
+                raise self._broken("did not end after the last arrivals")
+            tick()
+            self._listen(within_s=LOOK_EVERY_S)
 
     def end(self) -> None:
         """End it at once, if it is still there."""

@@ -98,7 +98,7 @@ def no_phantom_order(run: Run) -> Verdict:
     )
     first = run.rows(f"{_PHANTOMS} ORDER BY created_at, order_id LIMIT 5", **known)
     broken = None
-    if phantoms and seen["operations"]:
+    if phantoms and seen["operations"] and not run.unreferenced:
         broken = (
             f"{phantoms:,} of {counted(seen['orders'], 'order')} in the ledger should not exist; "
             f"first {first[0]['order_id']}: {first[0]['why']}"
@@ -111,19 +111,20 @@ def no_phantom_order(run: Run) -> Verdict:
                 run.ledger_unread,
                 None if seen["operations"] else "no operation was recorded to compare with",
                 None if seen["orders"] else "the ledger holds no order, so none could be false",
+                run.unreferenced,
                 missing,
                 run.unsettled,
             ),
             sound=f"all {counted(seen['orders'], 'order')} in the ledger were asked for",
             counts={"orders": seen["orders"], "phantoms": phantoms, **indeterminacy(run)},
-            witnesses=first if seen["operations"] else (),
+            witnesses=first if broken else (),
         ),
     )
 
 
 def one_order_per_key(run: Run) -> Verdict:
     """However often a client repeats itself under one key, it gets one order, and the same one."""
-    twice = run.row(f"SELECT count(*) AS refs FROM ({_TWICE})")["refs"]
+    twice = 0 if run.unreferenced else run.row(f"SELECT count(*) AS n FROM ({_TWICE})")["n"]
     differing = run.row(f"SELECT count(*) AS keys FROM ({_ANSWERS})")["keys"]
     seen = run.row(
         "SELECT (SELECT count(*) FROM orders) AS orders, "
@@ -141,6 +142,7 @@ def one_order_per_key(run: Run) -> Verdict:
             doubts=(
                 run.ledger_unread,
                 None if seen["orders"] else "the ledger holds no order, so none could be double",
+                run.unreferenced,
                 run.unsettled,
             ),
             sound=f"{counted(seen['orders'], 'order')}, each of its own client reference, with "
@@ -150,7 +152,9 @@ def one_order_per_key(run: Run) -> Verdict:
                 "references_with_several": twice,
                 "keys_answered_differently": differing,
             },
-            witnesses=run.rows(f"{_TWICE} ORDER BY orders DESC, client_ref LIMIT 3")
+            witnesses=(
+                run.rows(f"{_TWICE} ORDER BY orders DESC, client_ref LIMIT 3") if twice else []
+            )
             + run.rows(f"{_ANSWERS} ORDER BY key LIMIT 2"),
         ),
     )

@@ -20,6 +20,8 @@ WITH planned AS (
 ), known AS (
   SELECT sku, coalesce(planned.price, offers.price) AS price
   FROM planned FULL JOIN offers USING (sku)
+), only_sale AS (
+  SELECT starts_at, ends_at FROM sales QUALIFY count(*) OVER () = 1
 )
 SELECT placed.order_id, any_value(placed.client_ref) AS client_ref,
        any_value(placed.user_ref) AS user_ref, any_value(placed.total) AS total_minor,
@@ -28,11 +30,14 @@ SELECT placed.order_id, any_value(placed.client_ref) AS client_ref,
        coalesce(any_value(placed.created_at::TIMESTAMPTZ < sale.starts_at::TIMESTAMPTZ
          OR placed.created_at::TIMESTAMPTZ >= sale.ends_at::TIMESTAMPTZ), false) AS outside
 FROM orders AS placed JOIN order_lines AS line USING (order_id)
-LEFT JOIN known USING (sku) LEFT JOIN sales AS sale ON true
+LEFT JOIN known USING (sku) LEFT JOIN only_sale AS sale ON true
 WHERE placed.order_id NOT IN (SELECT order_id FROM order_pricing)
 GROUP BY placed.order_id
 """
-"""Orders to which no rule applied: what they cost is quantity times price."""
+"""Orders to which no rule applied: what they cost is quantity times price.
+
+A shop with several sales does not say which one an order was of.
+"""
 
 _BY_RULES: Final = """
 SELECT priced.order_id, any_value(placed.client_ref) AS client_ref,

@@ -1,6 +1,6 @@
 """Budgets: each limit of the plan against what was measured, or why that cannot be said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from doorbuster.budgets import Budget
@@ -23,8 +23,17 @@ class Measured:
 
 
 def budget_verdicts(run: Run, measured: Measured) -> list[Verdict]:
-    """Return the verdict on each budget of the plan."""
-    return [_verdict(run, budget, measured) for budget in run.plan.parsed_budgets]
+    """Return the verdict on each budget of the plan, and on what no plan has to ask for.
+
+    Budgets `outside faults` leave out what follows a fault until the shop is back, so a shop that
+    never is has failed, whether or not there is a budget for that.
+    """
+    asked = [_verdict(run, budget, measured) for budget in run.plan.parsed_budgets]
+    budgeted = {budget.measure.fault for budget in run.plan.parsed_budgets}
+    unasked = [
+        _never_back(run, fault, measured) for fault in measured.faults if fault.name not in budgeted
+    ]
+    return asked + [verdict for verdict in unasked if verdict is not None]
 
 
 def quantity(budget: Budget, value: float) -> str:
@@ -96,23 +105,72 @@ def _recovery(run: Run, budget: Budget, measured: Measured) -> Verdict:
         return _ruled(budget, None, doubt="the fault never happened")
     if fault.lifted_s is None:
         return _ruled(budget, None, doubt="the fault was never seen to be lifted")
-    phases = _phases_after(run, fault)
-    doubt = _saturated(measured.generator, phases)
+    within = fault.lag_s is not None and budget.allows(fault.lag_s)
+    doubt = _unseen(run, fault, measured, within_s=None if within else budget.limit)
+    limit = quantity(budget, budget.limit)
+    if fault.lag_s is None:
+        return _not_back(budget.text, f"{_in_vain(fault)}, limit {limit}", fault, doubt=doubt)
+    if within and fault.lost_again_s is not None:
+        return _not_back(budget.text, _lost_again(fault), fault, doubt=doubt)
+    relapses = ", ".join(f"{second:g} s" for second in fault.relapses_s)
+    over = f"relapsed at {relapses}" if relapses else "no relapse"
+    return _ruled(budget, fault.lag_s, doubt=doubt, over=over)
+
+
+def _never_back(run: Run, fault: FaultFigures, measured: Measured) -> Verdict | None:
+    """Return a fail where the shop was certainly not back when the run ended."""
+    lost = fault.lag_s is None or fault.lost_again_s is not None
+    watched = fault.lifted_s is not None and fault.observed_s >= run.plan.recovery_hold_s
+    if not lost or not watched or _unseen(run, fault, measured, within_s=float("inf")):
+        return None
+    said = _in_vain(fault) if fault.lag_s is None else _lost_again(fault)
+    return _not_back(f'recovered("{fault.name}")', said, fault, doubt=None)
+
+
+def _unseen(
+    run: Run, fault: FaultFigures, measured: Measured, *, within_s: float | None
+) -> str | None:
+    """Return why a lifted fault's recovery says nothing about the shop.
+
+    `within_s` is the limit that the recovery was not seen to keep, None if it was.
+    """
+    if doubt := _saturated(measured.generator, _phases_after(run, fault)):
+        return doubt
     if not fault.observed_s:
-        doubt = doubt or "no operation was recorded after the fault was lifted"
-    if fault.lag_s is not None:
-        relapses = ", ".join(f"{second:g} s" for second in fault.relapses_s)
-        over = f"relapsed at {relapses}" if relapses else "no relapse"
-        return _ruled(budget, fault.lag_s, doubt=doubt, over=over)
-    if doubt is None and _cut_short(run, fault, budget.limit):
-        doubt = f"the run was cut short {fault.observed_s:.1f} s after the fault was lifted"
-    text = f"not recovered within {fault.observed_s:.1f} s, limit {quantity(budget, budget.limit)}"
+        return "no operation was recorded after the fault was lifted"
+    return None if within_s is None else next(_excuses(run, fault, within_s), None)
+
+
+def _excuses(run: Run, fault: FaultFigures, within_s: float) -> Iterator[str]:
+    """Yield why a recovery that was not seen in time may have been there."""
+    hold_s = run.plan.recovery_hold_s
+    if fault.disturbed_by is not None and fault.disturbed_by[1] <= within_s:
+        name, after_s = fault.disturbed_by
+        yield f"fault {name!r} was on {after_s:g} s after the lift, before the shop was seen back"
+    if fault.lag_s is None and _cut_short(run, fault, within_s):
+        yield f"the run was cut short {fault.observed_s:.1f} s after the fault was lifted"
+    if fault.lag_s is None and not fault.faltered:
+        left = f"{fault.observed_s:.1f} s of the {hold_s:g} s that count"
+        yield f"nothing unsteady was seen, and only {left} were left"
+
+
+def _in_vain(fault: FaultFigures) -> str:
+    return f"not recovered within {fault.observed_s:.1f} s"
+
+
+def _lost_again(fault: FaultFigures) -> str:
+    assert fault.lag_s is not None, "it was back once"
+    back = duration_text(round(fault.lag_s, 3))
+    return f"back after {back}, relapsed at {fault.lost_again_s:g} s and not back since"
+
+
+def _not_back(name: str, said: str, fault: FaultFigures, *, doubt: str | None) -> Verdict:
     return Verdict(
-        name=budget.text,
+        name=name,
         kind="budget",
         ruling="unknown" if doubt else "fail",
-        evidence=doubt or text,
-        counts={"measured": None, "limit": budget.limit, "observed_s": fault.observed_s},
+        evidence=doubt or said,
+        counts={"measured": fault.lag_s, "limit": fault.limit_s, "observed_s": fault.observed_s},
     )
 
 

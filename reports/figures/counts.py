@@ -15,6 +15,7 @@ ALL: Final = "all"
 _OUTCOMES: Final = f"""
 WITH {BUCKETS_SQL}, due AS (
   SELECT second, op, due, ok, refused, fail, info, served, good FROM operation_seconds
+  WHERE due > 0
   UNION ALL
   SELECT floor(coalesce(due_s, invoked_s))::BIGINT, op, 1, 0, 0, 0, 1, 0, 0
   FROM operations WHERE reason = 'no_completion'

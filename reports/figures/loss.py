@@ -29,8 +29,9 @@ class Loss(msgspec.Struct, frozen=True):
 _LOST: Final = """
 SELECT count(*) AS orders, coalesce(sum(amount), 0)::BIGINT AS money_minor,
        min(confirmed_s) AS earliest_s, max(confirmed_s) AS latest_s
-FROM lost_orders WHERE confirmed_s > $after_s AND confirmed_s <= $until_s
+FROM lost_orders WHERE sent_s > $after_s AND sent_s <= $until_s
 """
+"""What was asked for while the lost node still answered; the answer may have been long on its way."""
 
 _SURVIVED: Final = """
 SELECT max(ended_s) AS newest_s FROM confirmations WHERE loss IS NULL AND ended_s <= $until_s
@@ -43,8 +44,14 @@ def is_database_loss(fault: FaultSpan) -> bool:
     return node or fault.kind in ("failover", "restore")
 
 
-def lost_at_s(fault: FaultSpan) -> float:
-    """Return the last moment at which the lost node can have confirmed anything."""
+def lost_at_s(run: Run, fault: FaultSpan) -> float:
+    """Return the last moment at which the lost node can have taken anything on.
+
+    A primary that was only paused, and not fenced, takes on more for as long as the run lasts.
+    """
+    failover = next((f.failover for f in run.plan.faults if f.name == fault.name), None)
+    if failover is not None and not failover.fence:
+        return float("inf")
     steps_s = fault.steps_s
     return steps_s.get("primary ended", steps_s.get("lost", fault.active_s or fault.begin_s))
 
@@ -56,7 +63,7 @@ def losses(run: Run) -> list[Loss]:
     found, after_s = [], float("-inf")
     for fault in run.timeline.faults:
         if is_database_loss(fault):
-            until_s = lost_at_s(fault)
+            until_s = lost_at_s(run, fault)
             found.append(_loss(run, fault, after_s=after_s, until_s=until_s))
             after_s = until_s
     return found

@@ -32,6 +32,9 @@ class FaultFigures(msgspec.Struct, frozen=True):
         lag_s: From lifted to steady for good; None when that was not seen within `observed_s`.
         limit_s: The objective (RTO) that the budgets set.
         relapses_s: Starts of later unsteady stretches that no other fault explains.
+        lost_again_s: The start of the one that lasted to the end of the run.
+        faltered: Whether anything unsteady was seen after the lift.
+        disturbed_by: The fault that was on next after the lift, and how long after it.
         split_s: Of a failover, how long each step took, in order.
         noticed_s: From its begin to the first note of a person, None if nobody wrote one before
             the next fault began.
@@ -52,6 +55,9 @@ class FaultFigures(msgspec.Struct, frozen=True):
     split_s: dict[str, float]
     noticed_s: float | None = None
     acted_s: float | None = None
+    lost_again_s: float | None = None
+    faltered: bool = False
+    disturbed_by: tuple[str, float] | None = None
 
     @property
     def disturbed_s(self) -> tuple[float, float]:
@@ -68,10 +74,7 @@ def fault_figures(run: Run) -> list[FaultFigures]:
     limit = error_limit(_baseline_error_share(run, watched))
     figures = [_figures(run, fault, watched, limit) for fault in run.timeline.faults]
     spans_s = [fault.disturbed_s for fault in figures]
-    return [
-        msgspec.structs.replace(fault, relapses_s=_own_relapses(fault, spans_s))
-        for fault in figures
-    ]
+    return [_beside_others(fault, figures, spans_s) for fault in figures]
 
 
 def watched_windows(run: Run) -> list[Window]:
@@ -109,6 +112,8 @@ def _figures(
         observed_s=back.observed_s,
         limit_s=run.plan.recovery_limit_s(fault.name),
         relapses_s=back.relapses_s,
+        lost_again_s=back.lost_again_s,
+        faltered=back.faltered,
         split_s=failover_split(run, fault, back.lag_s) if fault.kind == "failover" else {},
         noticed_s=_since_begin_s(fault, run.timeline.first_by_people_s("note", fault)),
         acted_s=_since_begin_s(fault, run.timeline.first_by_people_s("act", fault)),
@@ -117,6 +122,34 @@ def _figures(
 
 def _since_begin_s(fault: FaultSpan, at_s: float | None) -> float | None:
     return None if at_s is None else round(at_s - fault.begin_s, 3)
+
+
+def _beside_others(
+    fault: FaultFigures, faults: Sequence[FaultFigures], spans_s: Sequence[tuple[float, float]]
+) -> FaultFigures:
+    """Return a fault's figures without what is another one's doing, and what that one is."""
+    relapses_s = _own_relapses(fault, spans_s)
+    return msgspec.structs.replace(
+        fault,
+        relapses_s=relapses_s,
+        lost_again_s=fault.lost_again_s if fault.lost_again_s in relapses_s else None,
+        disturbed_by=_disturbed_by(fault, faults),
+    )
+
+
+def _disturbed_by(fault: FaultFigures, faults: Sequence[FaultFigures]) -> tuple[str, float] | None:
+    lifted_s = fault.lifted_s
+    if lifted_s is None:
+        return None
+    on = [
+        (max(0.0, other.begin_s - lifted_s), other.name)
+        for other in faults
+        if other.name != fault.name and (other.lifted_s is None or other.lifted_s > lifted_s)
+    ]
+    if not on:
+        return None
+    after_s, name = min(on)
+    return name, round(after_s, 3)
 
 
 def _own_relapses(fault: FaultFigures, spans_s: Sequence[tuple[float, float]]) -> tuple[float, ...]:

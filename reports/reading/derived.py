@@ -43,10 +43,11 @@ CREATE TABLE confirmations AS
 WITH cancelled AS (
   SELECT DISTINCT client_ref FROM operations WHERE op = 'cancel' AND outcome <> 'fail'
 )
-SELECT said.op, said.client_ref, said.user_ref, said.amount, said.ended_s,
+SELECT said.op, said.client_ref, said.user_ref, said.amount, said.last_sent_s, said.ended_s,
        coalesce(said.order_id, by_ref.order_id) AS order_id,
        coalesce(by_id.status, by_ref.status) AS status,
-       CASE WHEN coalesce(by_id.status, by_ref.status) IS NULL THEN 'missing'
+       CASE WHEN said.order_id IS NULL AND NOT $referenced THEN NULL
+            WHEN coalesce(by_id.status, by_ref.status) IS NULL THEN 'missing'
             WHEN said.op = 'pay' AND cancelled.client_ref IS NULL
                  AND coalesce(by_id.status, by_ref.status)
                      NOT IN {sql_list(SOLD | REFUNDING)} THEN 'not paid'
@@ -61,6 +62,7 @@ _LOST_ORDERS: Final = """
 CREATE TABLE lost_orders AS
 SELECT order_id, any_value(client_ref) AS client_ref, any_value(user_ref) AS user_ref,
        max(coalesce(amount, 0)) AS amount, min(loss) AS loss,
+       min(last_sent_s) FILTER (WHERE loss IS NOT NULL) AS sent_s,
        min(ended_s) FILTER (WHERE loss IS NOT NULL) AS confirmed_s
 FROM confirmations
 WHERE order_id IN (SELECT order_id FROM confirmations WHERE loss IS NOT NULL)
@@ -84,13 +86,19 @@ FROM plan_stock AS planned FULL JOIN stock AS held ON planned.sku = held.sku
 """
 
 
-def derive(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    """Add the planned stock and the derived relations."""
+def derive(connection: duckdb.DuckDBPyConnection, plan: Plan, *, referenced: bool) -> None:
+    """Add the planned stock and the derived relations.
+
+    Where orders are not `referenced`, they do not carry what clients call them, and a confirmation
+    without an order's id is about one that cannot be found.
+    """
     stock = {sku: item.stock for item in plan.sale.items for sku in item.skus}
     connection.execute(
         "CREATE TABLE plan_stock AS "
         "SELECT unnest($skus::VARCHAR[]) AS sku, unnest($units::BIGINT[]) AS initial",
         {"skus": list(stock), "units": list(stock.values())},
     )
-    for statement in (_OPERATIONS, _CONFIRMATIONS, _LOST_ORDERS, _OWED, _STOCKED):
+    connection.execute(_OPERATIONS)
+    connection.execute(_CONFIRMATIONS, {"referenced": referenced})
+    for statement in (_LOST_ORDERS, _OWED, _STOCKED):
         connection.execute(statement)

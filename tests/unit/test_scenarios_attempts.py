@@ -104,8 +104,11 @@ def test_pending_payment_is_polled_to_its_end():
     assert (result.outcome, result.extracted.amount) == ("ok", 9900)
     assert wire.asked == ["POST /v1/orders/o/payments", *["GET /v1/orders/o"] * 2]
     assert [(kind, s.op, s.id) for kind, s in notebook.lines] == [
+        ("begun", "pay", "3-1"),
         ("invoke", "pay", "3-1"),
+        ("begun", "status", "3-1-1"),
         ("ok", "status", "3-1-1"),
+        ("begun", "status", "3-1-2"),
         ("ok", "status", "3-1-2"),
         ("ok", "pay", "3-1"),
     ]
@@ -131,7 +134,7 @@ def test_payment_that_stays_pending_is_unknown():
 def test_ended_in_the_middle_of_an_exchange_is_unknown():
     result, _, _, notebook = carried_out("reserve", [KeyboardInterrupt()])
     assert (result.outcome, result.reason) == ("info", "stopped")
-    assert [kind for kind, _ in notebook.lines] == ["invoke", "info"]
+    assert [kind for kind, _ in notebook.lines] == ["begun", "invoke", "info"]
 
 
 def test_ended_in_a_later_attempt_is_unknown_whatever_the_first_was_told():
@@ -144,4 +147,4 @@ def test_ended_in_a_later_attempt_is_unknown_whatever_the_first_was_told():
 
 def test_reads_are_not_invoked():
     _, _, _, notebook = carried_out("view", [(200, {})])
-    assert [kind for kind, _ in notebook.lines] == ["ok"]
+    assert [kind for kind, _ in notebook.lines] == ["begun", "ok"]
