@@ -39,7 +39,7 @@ FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS item (sku, units, low_sto
 class SaleItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An item on sale; `price` in minor units, and from how many units left there is an alert."""
 
-    sku: Annotated[str, msgspec.Meta(min_length=1)]
+    sku: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     stock: Units
     price: Minor
     title: str | None = None
@@ -52,7 +52,7 @@ class SaleItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class GiftStock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Units of a SKU that is given and not sold."""
 
-    sku: Annotated[str, msgspec.Meta(min_length=1)]
+    sku: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     stock: Units
 
 

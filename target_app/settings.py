@@ -73,6 +73,7 @@ class StorefrontSettings(Settings):
             is turned away with 429.
         queue_patience_s: A queue for database connections that stands for longer than this makes
             those limits shrink, that of browsing at half of it.
+        body_patience_s: How long the body of a request may take to come.
         drain_notice_s: How long it goes on accepting after it was told to stop, saying that it is
             not ready: for balancers that ask.
         session_secret: What signs session tokens; by default it is derived from the webhooks'.
@@ -103,6 +104,7 @@ class StorefrontSettings(Settings):
     max_checkouts: int = Field(default=200, ge=1)
     max_payments: int = Field(default=300, ge=1)
     queue_patience_s: float = Field(default=0.2, gt=0, lt=ACQUIRE_TIMEOUT_S)
+    body_patience_s: float = Field(default=5.0, gt=0, le=60)
     drain_notice_s: float = Field(default=0.0, ge=0)
     session_secret: str | None = Field(default=None, min_length=16)
     session_ttl_s: float = Field(default=3600.0, gt=0)

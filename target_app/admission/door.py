@@ -3,11 +3,12 @@
 import random
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from target_app.admission.body import BODYLESS, BoundedBody, bytes_max
 from target_app.admission.limit import Limit
 from target_app.admission.priorities import Priority, priority_of
 from target_app.admission.standing import StandingQueue
@@ -73,23 +74,26 @@ class Admission:
 class Door:
     """ASGI middleware in front of everything that costs more than a glance at the path."""
 
-    def __init__(self, app: ASGIApp, *, admission: Admission, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, *, admission: Admission, metrics: Metrics, body_within_s: float
+    ) -> None:
         self._app = app
         self._admission = admission
         self._metrics = metrics
+        self._body_within_s = body_within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        priority = None
-        if scope["type"] == "http":
-            priority = priority_of(scope["method"], scope["path"])
-        if priority is None:
-            await self._app(scope, receive, send)
-        elif self._admission.limits[priority].is_reached():
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        method, path = scope["method"], scope["path"]
+        priority = priority_of(method, path)
+        if priority is not None and self._admission.limits[priority].is_reached():
             self._metrics.shed.labels(priority).inc()
-            await turn_away(send)
-        else:
-            with self._admission.inside(priority):
-                await self._app(scope, receive, send)
+            return await turn_away(send)
+        if method not in BODYLESS:
+            receive = BoundedBody(receive, within_s=self._body_within_s, bytes_max=bytes_max(path))
+        with nullcontext() if priority is None else self._admission.inside(priority):
+            await self._app(scope, receive, send)
 
 
 async def turn_away(send: Send) -> None:

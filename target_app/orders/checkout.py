@@ -19,7 +19,7 @@ import msgspec
 from target_app.instants import rfc3339
 from target_app.logs import note
 from target_app.orders.transitions import Change
-from target_app.pricing.rules import Name, Rules
+from target_app.pricing.rules import Label, Name, Rules
 from target_app.pricing.terms import keep, opens_at, rules_now, terms_of
 from target_app.problems import ProblemError
 from target_app.reservations import Line, SoldOutError
@@ -67,19 +67,19 @@ RETURNING seq
 class WantedLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of a checkout's body."""
 
-    sku: str
+    sku: Label
     qty: Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
 class Checkout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of a checkout."""
 
-    client_ref: str
-    customer: str
-    campaign_id: str
+    client_ref: Label
+    customer: Label
+    campaign_id: Label
     lines: Annotated[tuple[WantedLine, ...], msgspec.Meta(min_length=1, max_length=20)]
-    channel: str | None = None
-    quote_id: str | None = None
+    channel: Label | None = None
+    quote_id: Label | None = None
     coupons: Annotated[tuple[Name, ...], msgspec.Meta(max_length=20)] = ()
 
 

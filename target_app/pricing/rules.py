@@ -15,6 +15,8 @@ Tier = Literal["standard", "silver", "gold", "platinum"]
 TIERS: tuple[Tier, ...] = ("standard", "silver", "gold", "platinum")
 Instant: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Label: TypeAlias = Annotated[str, msgspec.Meta(max_length=200)]
+"""A name that somebody outside of the shop has given: short enough for any index."""
 Percent: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Minor: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=10**9)]

@@ -73,7 +73,8 @@ def _guarded(app: ASGIApp, shop: Shop) -> ASGIApp:
     shop.database.wait_watchers.append(admission.waited)
     for priority, limit in admission.limits.items():
         shop.metrics.watch_in_flight(priority, limit)
-    return Door(app, admission=admission, metrics=shop.metrics)
+    within_s = shop.settings.body_patience_s
+    return Door(app, admission=admission, metrics=shop.metrics, body_within_s=within_s)
 
 
 def _watch_breakers(shop: Shop) -> None:

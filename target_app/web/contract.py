@@ -18,13 +18,17 @@ ADMISSION_TOKEN = {
     "schema": {"type": "string"},
 }
 
+AT_THE_DOOR = (408, 413)
+"""What a body may be answered with before anybody has looked at it: too slow, or too large."""
+
 
 def takes(body: type, *, keyed: bool = False, admitted: bool = False) -> dict[str, Any]:
     """Return the OpenAPI part of an endpoint that reads `body`."""
     (schema,), components = msgspec.json.schema_components([body], ref_template="#/$defs/{name}")
     inlined = _inline(schema, components)
     operation: dict[str, Any] = {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": inlined}}}
+        "requestBody": {"required": True, "content": {"application/json": {"schema": inlined}}},
+        "responses": {str(status): told for status, told in problems(*AT_THE_DOOR).items()},
     }
     parameters = [IDEMPOTENCY_KEY] * keyed + [ADMISSION_TOKEN] * admitted
     return operation | ({"parameters": parameters} if parameters else {})

@@ -10,7 +10,7 @@ from target_app.catalogue import CAMPAIGN
 from target_app.orders.checkout import CURRENCY
 from target_app.pricing.quote import Cart, CartLine
 from target_app.pricing.quoting import current_rules, expiry, priced, store_quote
-from target_app.pricing.rules import Name
+from target_app.pricing.rules import Label, Name
 from target_app.problems import parse, reply
 from target_app.web.contract import problems, takes
 from target_app.web.members import member_of
@@ -25,7 +25,7 @@ class QuoteWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is to be priced: lines, or those of a cart; one of the two."""
 
     lines: Annotated[tuple[CartLine, ...], msgspec.Meta(min_length=1, max_length=20)] | None = None
-    cart_id: str | None = None
+    cart_id: Label | None = None
     coupons: Coupons = ()
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from target_app.catalogue import CAMPAIGN, Snapshot
 from target_app.database.pool import UnavailableError
 from target_app.instants import rfc3339
 from target_app.members.people import Customer
+from target_app.pricing.rules import Label
 from target_app.problems import ProblemError, parse, reply
 from target_app.redis.client import Failed
 from target_app.shop import Shop
@@ -36,7 +37,7 @@ class Joining(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who waits, and for what: they are told when that is sold out, without it when all is."""
 
     customer: Customer
-    sku: str | None = None
+    sku: Label | None = None
 
 
 @router.post(

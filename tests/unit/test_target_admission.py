@@ -152,7 +152,7 @@ def test_the_door_turns_away_without_a_look_and_counts_who_has_left() -> None:
     async def scenario() -> None:
         room, metrics = Room(), Metrics("test")
         admission = Admission(limits_of(settings(max_checkouts=2)))
-        door = Door(room, admission=admission, metrics=metrics)
+        door = Door(room, admission=admission, metrics=metrics, body_within_s=5)
         inside = [asyncio.create_task(knock(door, "POST", "/v1/checkouts")) for _ in range(2)]
         await asyncio.sleep(0)
         status, headers = await knock(door, "POST", "/v1/checkouts")
@@ -181,7 +181,7 @@ def test_who_fails_inside_has_left_too() -> None:
 
     async def scenario() -> None:
         admission = Admission(limits_of(settings()))
-        door = Door(failing, admission=admission, metrics=Metrics("test"))
+        door = Door(failing, admission=admission, metrics=Metrics("test"), body_within_s=5)
         with pytest.raises(ConnectionError):
             await knock(door, "GET", "/v1/products/HOT")
         assert admission.limits[Priority.BROWSE].in_flight == 0
