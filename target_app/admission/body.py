@@ -11,7 +11,7 @@ from starlette.types import Message, Receive
 from target_app.problems import ProblemError
 
 SHOPPERS_BYTES_MAX = 64 * 1024
-"""The largest body that could be in order, 20 long lines with every letter escaped, is half of it."""
+"""Twice the largest body that could be in order: 20 long lines with every letter escaped."""
 
 OPERATORS_BYTES_MAX = 16 * 1024 * 1024
 """A whole sale with all its items."""

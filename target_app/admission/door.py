@@ -84,12 +84,14 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         method, path = scope["method"], scope["path"]
         priority = priority_of(method, path)
         if priority is not None and self._admission.limits[priority].is_reached():
             self._metrics.shed.labels(priority).inc()
-            return await turn_away(send)
+            await turn_away(send)
+            return
         if method not in BODYLESS:
             receive = BoundedBody(receive, within_s=self._body_within_s, bytes_max=bytes_max(path))
         with nullcontext() if priority is None else self._admission.inside(priority):
