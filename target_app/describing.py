@@ -20,6 +20,7 @@ def _listed(table: Mapping[str, Description]) -> list[dict[str, Any]]:
             **asdict(entry),
             "seen_by": list(entry.seen_by),
             "needs": list(entry.needs),
+            "replaces": sorted(entry.replaces),
         }
         for name, entry in table.items()
     ]

@@ -14,6 +14,8 @@ class Description:
         seen_by: Names of the checks that must fail under a burst, or `errors` where only a budget
             of them does; empty for a correct one.
         needs: What the stack must have besides the database, e.g. `redis`.
+        replaces: The acts of the shop that a flaw takes the place of; of two flaws with one of them
+            in common only the second would be planted.
     """
 
     title: str
@@ -21,3 +23,4 @@ class Description:
     why: str
     seen_by: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    replaces: frozenset[str] = frozenset()

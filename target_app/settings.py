@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Annotated, Self
 
 from pydantic import (
@@ -35,11 +36,14 @@ Listed = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Address = Annotated[str, Field(pattern=r"^https?://[^/]+")]
 Secret = Annotated[str, Field(min_length=1)]
 
+LONGEST_S = 30 * 86_400
+"""What is to last longer than any sale is a mistake; dates far enough off cannot be written."""
+
 
 class Settings(BaseModel):
     """What both processes share: how an environment becomes values, and what is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, prefix: str) -> Self:
@@ -67,6 +71,7 @@ class StorefrontSettings(Settings):
         reservation: The stock strategy, an id of `target_app.strategies`.
         flaws: Planted flaws, ids of `target_app.strategies`.
         hold_s: How long an unpaid order keeps its units.
+        pool_size: Connections to the database; some acts need a second one to come to their end.
         provider_timeout_s: After this long an unanswered charge counts as unknown.
         redis_url: Where Redis is, through its proxy; only what is built on Redis needs it.
         max_browsing, max_checkouts, max_payments: How many such requests may be in flight; one more
@@ -76,7 +81,8 @@ class StorefrontSettings(Settings):
         body_patience_s: How long the body of a request may take to come.
         drain_notice_s: How long it goes on accepting after it was told to stop, saying that it is
             not ready: for balancers that ask.
-        session_secret: What signs session tokens; by default it is derived from the webhooks'.
+        session_secret: What signs session tokens, tickets and admissions; by default it is derived
+            from the other two, so that neither the provider nor an operator can make one.
         session_ttl_s: How long a session lasts.
         quote_ttl_s: How long a quote may be used at checkout.
         member_seed: Decides which synthetic members have which tier.
@@ -94,8 +100,8 @@ class StorefrontSettings(Settings):
     webhook_secret: Secret
     reservation: str = "conditional_update"
     flaws: Listed = ()
-    hold_s: float = Field(default=600.0, gt=0)
-    pool_size: int = Field(default=20, ge=1)
+    hold_s: float = Field(default=600.0, gt=0, le=LONGEST_S)
+    pool_size: int = Field(default=20, ge=2)
     provider_timeout_s: float = Field(default=2.0, gt=0)
     redis_url: Annotated[str, Field(pattern=r"^rediss?://[^/]+")] | None = Field(
         default=None, validate_default=True
@@ -107,19 +113,21 @@ class StorefrontSettings(Settings):
     body_patience_s: float = Field(default=5.0, gt=0, le=60)
     drain_notice_s: float = Field(default=0.0, ge=0)
     session_secret: str | None = Field(default=None, min_length=16)
-    session_ttl_s: float = Field(default=3600.0, gt=0)
-    quote_ttl_s: float = Field(default=300.0, gt=0)
+    session_ttl_s: float = Field(default=3600.0, gt=0, le=LONGEST_S)
+    quote_ttl_s: float = Field(default=300.0, gt=0, le=LONGEST_S)
     member_seed: int = 0
     waiting_room_rate: float | None = Field(default=None, gt=0, le=100_000)
     waiting_room_active: int | None = Field(default=None, ge=1, validate_default=True)
-    waiting_room_lease_s: float = Field(default=300.0, ge=1)
+    waiting_room_lease_s: float = Field(default=300.0, ge=1, le=LONGEST_S)
     waiting_room_seed: str | None = Field(default=None, min_length=1)
     replica: str = "storefront"
 
     @property
     def signing_secret(self) -> str:
         """The secret of sessions, the same in every replica also where nobody chose one."""
-        return self.session_secret or sign(b"sessions", self.webhook_secret)
+        if self.session_secret is not None:
+            return self.session_secret
+        return sign(f"sessions {self.webhook_secret}".encode(), self.ops_token)
 
     @property
     def room_limits(self) -> RoomLimits | None:
@@ -144,6 +152,14 @@ class StorefrontSettings(Settings):
         if webhook_secret == given.data.get("ops_token"):
             raise ValueError("the provider would be an operator: take another than OPS_TOKEN")
         return webhook_secret
+
+    @field_validator("session_secret")
+    @classmethod
+    def _nobody_elses(cls, session_secret: str | None, given: ValidationInfo) -> str | None:
+        for other in ("ops_token", "webhook_secret"):
+            if session_secret is not None and session_secret == given.data.get(other):
+                raise ValueError(f"others know it: take another than {other.upper()}")
+        return session_secret
 
     @field_validator("provider_timeout_s")
     @classmethod
@@ -183,6 +199,12 @@ class StorefrontSettings(Settings):
         for flaw in flaws:
             if flaw not in FLAWS:
                 raise ValueError(f"expected any of {', '.join(FLAWS) or 'none'}, got {flaw!r}")
+        for one, other in combinations(flaws, 2):
+            shared = FLAWS[one].replaces & FLAWS[other].replaces
+            if shared:
+                raise ValueError(
+                    f"{one} and {other} both replace {', '.join(sorted(shared))}: take one of them"
+                )
         return flaws
 
 

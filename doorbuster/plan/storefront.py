@@ -1,7 +1,8 @@
 """How a plan wants the reference shop built, and what that shop says it can be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
@@ -15,18 +16,30 @@ REDIS: Final = "redis"
 Needs = Mapping[str, frozenset[str]]
 """What each strategy or flaw needs besides the database, by its id."""
 
+LONGEST_S = 30 * 86_400
+"""The longest that the shop lets anything last."""
+
 
 @dataclass(frozen=True)
 class KnownShop:
-    """The strategies and flaws that the reference shop has, each with what it needs."""
+    """The strategies and flaws that the reference shop has, each with what it needs.
+
+    Attributes:
+        replaces: The acts of the shop that each flaw takes the place of.
+    """
 
     strategies: Needs
     flaws: Needs
+    replaces: Needs = field(default_factory=dict)
 
     @classmethod
     def from_description(cls, described: Mapping[str, Any]) -> Self:
         """Take what `python -m target_app describe` prints."""
-        return cls(strategies=_needs(described["strategies"]), flaws=_needs(described["flaws"]))
+        return cls(
+            strategies=_named(described["strategies"], "needs"),
+            flaws=_named(described["flaws"], "needs"),
+            replaces=_named(described["flaws"], "replaces"),
+        )
 
     def has_redis(self, storefront: "Storefront") -> bool:
         """Tell whether a shop built like this has a Redis; others are spared the process."""
@@ -48,8 +61,8 @@ class KnownShop:
         return " or ".join([*ways, "`storefront.waiting_room`"])
 
 
-def _needs(entries: list[dict[str, Any]]) -> Needs:
-    return {entry["id"]: frozenset(entry["needs"]) for entry in entries}
+def _named(entries: list[dict[str, Any]], what: str) -> Needs:
+    return {entry["id"]: frozenset(entry[what]) for entry in entries}
 
 
 def known_shop(info: ValidationInfo) -> KnownShop | None:
@@ -72,9 +85,16 @@ def _known_flaw(name: str, info: ValidationInfo) -> str:
     return name
 
 
-def _once(flaws: tuple[str, ...]) -> tuple[str, ...]:
+def _all_planted(flaws: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    """Refuse flaws of which one would undo the other without a word."""
     if len(set(flaws)) < len(flaws):
         raise ValueError(f"the same flaw twice: {', '.join(flaws)}")
+    shop = known_shop(info)
+    for one, other in combinations(flaws, 2) if shop is not None else ():
+        shared = shop.replaces.get(one, frozenset()) & shop.replaces.get(other, frozenset())
+        if shared:
+            acts = ", ".join(sorted(shared))
+            raise ValueError(f"{one} and {other} both replace {acts}: expected one of them only")
     return flaws
 
 
@@ -93,7 +113,13 @@ def _some_rate(per_s: float) -> float:
 def _some_seconds(lease_s: float) -> float:
     if lease_s < 1:
         raise ValueError("expected at least 1s: nobody checks out in less")
-    return lease_s
+    return _at_most_a_month(lease_s)
+
+
+def _at_most_a_month(lasts_s: float) -> float:
+    if lasts_s > LONGEST_S:
+        raise ValueError("expected at most 30 days, the longest that the shop takes")
+    return lasts_s
 
 
 class WaitingRoom(Frozen):
@@ -127,10 +153,10 @@ class Storefront(Frozen):
     replicas: Annotated[Whole, Field(ge=1, le=16)] = 1
     reservation: Annotated[str, AfterValidator(_known_strategy)] = "conditional_update"
     flaws: Annotated[
-        tuple[Annotated[str, AfterValidator(_known_flaw)], ...], AfterValidator(_once)
+        tuple[Annotated[str, AfterValidator(_known_flaw)], ...], AfterValidator(_all_planted)
     ] = ()
     replication: Literal["synchronous", "asynchronous"] = "synchronous"
-    hold: Duration = 15.0
+    hold: Annotated[Duration, AfterValidator(_at_most_a_month)] = 15.0
     redis_snapshot: Annotated[Duration, AfterValidator(_whole_seconds)] | None = None
     waiting_room: WaitingRoom | None = None
 

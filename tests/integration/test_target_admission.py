@@ -89,7 +89,10 @@ def test_connections_are_lent_in_the_order_of_asking(shop_dsn: str, tmp_path: Pa
     """Ten regulars come back again and again; ten who wait must not be passed over each time."""
 
     async def scenario() -> None:
-        async with running_shop(shop_dsn, tmp_path, pool_size=1) as run:
+        async with (
+            running_shop(shop_dsn, tmp_path, pool_size=2) as run,
+            run.shop.database.connection(),  # leaves one
+        ):
             turns: list[int] = []
 
             async def borrow(shopper: int) -> None:

@@ -97,10 +97,11 @@ def test_an_intent_that_cannot_be_kept_is_refused_without_trace(
     """Without a database there is no intent, and without an intent nobody is charged."""
 
     async def scenario() -> None:
-        async with running_shop(shop_dsn, tmp_path, patience_s=0.2, pool_size=1) as run:
+        async with running_shop(shop_dsn, tmp_path, patience_s=0.2, pool_size=2) as run:
             await run.sale()
             order_id = await run.ordered("k")
-            async with run.shop.database.connection():
+            database = run.shop.database
+            async with database.connection(), database.connection():
                 refused = await run.pay(order_id, "p")
             assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
             assert refused.headers["Retry-After"]

@@ -20,7 +20,10 @@ CONTEXT: Final = {
                 {"id": "naive", "needs": []},
                 {"id": "gate", "needs": ["redis"]},
             ],
-            "flaws": [{"id": "W13", "needs": []}, {"id": "W9", "needs": ["redis"]}],
+            "flaws": [
+                {"id": "W13", "needs": [], "replaces": []},
+                {"id": "W9", "needs": ["redis"], "replaces": []},
+            ],
         }
     ),
 }

@@ -27,12 +27,13 @@ def entry(name: str, *needs: str) -> dict[str, Any]:
         "why": f"because of {name}",
         "seen_by": ["no_oversell"],
         "needs": list(needs),
+        "replaces": [f"act of {name[0]}"] if name in ("P3", "P4") else [],
     }
 
 
 DESCRIBED = {
     "strategies": [entry("plain"), entry("gate", "redis")],
-    "flaws": [entry("W13"), entry("W9", "redis"), entry("P3", "patience")],
+    "flaws": [entry("W13"), entry("W9", "redis"), entry("P3", "patience"), entry("P4")],
 }
 SHOP = KnownShop.from_description(DESCRIBED)
 
@@ -69,6 +70,23 @@ def test_what_a_plan_asks_of_the_shop_is_kept_with_the_run(tmp_path: Path) -> No
     assert kept.storefront.flaws == ("W13", "P3")
     assert kept.storefront.redis_snapshot == 5.0
     assert (kept.sale.items[0].limit_per_user, kept.sale.items[0].low_stock_at) == (2, 5)
+
+
+@pytest.mark.parametrize("flaws", ["[P3, P4]", "[P4, W13, P3]"])
+def test_flaws_that_would_undo_each_other_are_refused(flaws: str) -> None:
+    text = changed("replicas: 1", f"reservation: plain, flaws: {flaws}")
+    line = 1 + text[: text.index("flaws:")].count("\n")
+    complaint = (
+        rf"^plan.yaml: line {line}: storefront.flaws: P\d and P\d both replace act of P: "
+        "expected one of them only"
+    )
+    with pytest.raises(PlanError, match=complaint):
+        load_plan(text, source="plan.yaml", environ={}, shop=SHOP)
+
+
+def test_a_hold_longer_than_the_shop_takes_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"storefront\.hold = '721h': expected at most 30 days"):
+        load_plan(changed("hold: 15s", "hold: 721h"), source="p", environ={}, shop=SHOP)
 
 
 def test_flaws_are_set_on_the_command_line() -> None:
@@ -125,6 +143,7 @@ def test_a_waiting_room_is_ordered_with_a_redis_to_stand_in(tmp_path: Path) -> N
         ("{rate: 0/s, active: 5}", "waiting_room.rate = .0/s.: expected a rate above 0/s"),
         ("{rate: 20/s, active: 0}", "waiting_room.active = 0: .*expected at least 1"),
         ("{rate: 20/s, active: 5, lease: 0s}", "waiting_room.lease = .0s.: expected at least 1s"),
+        ("{rate: 20/s, active: 5, lease: 721h}", "waiting_room.lease .*expected at most 30 days"),
         ("{rate: 20/s, active: 5, least: 9s}", "storefront.waiting_room.least: unknown key"),
     ],
 )

@@ -1,9 +1,15 @@
+from dataclasses import fields
+from typing import Any
+
 import pytest
 
 from reports import checks
+from target_app.acts import Acts, correct_acts
 from target_app.describing import described
+from target_app.flaws.table import PLANTS
+from target_app.known_flaws import FLAWS
 from target_app.settings import SettingsError, StorefrontSettings
-from target_app.strategies import STRATEGIES, reservations_of
+from target_app.strategies import CONDITIONAL_UPDATE, STRATEGIES, reservations_of
 
 NEEDED = {
     "STOREFRONT_DATABASES": "postgresql://shop@127.0.0.1:1/shop",
@@ -49,3 +55,18 @@ def test_an_unknown_strategy_is_the_only_complaint() -> None:
     with pytest.raises(SettingsError) as raised:
         settings(RESERVATION="hopeful")
     assert "REDIS" not in str(raised.value)
+
+
+def acts_of(acts: Acts) -> dict[str, Any]:
+    flat = {field.name: getattr(acts, field.name) for field in fields(acts)}
+    stock = flat.pop("reservations")
+    return flat | {field.name: getattr(stock, field.name) for field in fields(stock)}
+
+
+@pytest.mark.parametrize("name", FLAWS)
+def test_a_flaw_says_which_acts_it_replaces(name: str) -> None:
+    """All but the jobs, of which each flaw leaves those that others have added or taken away."""
+    correct = correct_acts(CONDITIONAL_UPDATE)
+    flawed = acts_of(PLANTS[name](correct, settings()))
+    replaced = {act for act, done in acts_of(correct).items() if flawed[act] is not done}
+    assert FLAWS[name].replaces == replaced - {"jobs"}
