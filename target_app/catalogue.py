@@ -24,7 +24,7 @@ MAX_AGE_S = 1.0
 SNAPSHOT = """
 SELECT now() AS at, sale.starts_at, sale.ends_at, sale.preheat_at, sale.promotion_version,
        sale.paused_at IS NOT NULL AS paused, p.sku, p.title, p.price, p.list_price, p.category,
-       p.limit_per_user, s.available
+       p.limit_per_user, s.available, s.reserved
 FROM (SELECT 1) AS always LEFT JOIN sale ON sale.id = $1
 LEFT JOIN products p ON true LEFT JOIN inventory s ON s.sku = p.sku
 ORDER BY p.sku
@@ -33,12 +33,13 @@ ORDER BY p.sku
 
 @dataclass(frozen=True)
 class Product:
-    """A product with what was left of it a moment ago."""
+    """A product with what was left of it a moment ago, and what was on hold and may come back."""
 
     sku: str
     title: str
     price: int
     stock_hint: int
+    on_hold: int = 0
     list_price: int | None = None
     category: str | None = None
     limit_per_user: int | None = None
@@ -152,6 +153,7 @@ def _snapshot(rows: Sequence[asyncpg.Record], *, arrived_s: float, rules: Rules 
             title=row["title"],
             price=row["price"],
             stock_hint=row["available"],
+            on_hold=row["reserved"],
             list_price=row["list_price"],
             category=row["category"],
             limit_per_user=row["limit_per_user"],

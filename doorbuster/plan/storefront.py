@@ -90,8 +90,9 @@ def _all_planted(flaws: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...
     if len(set(flaws)) < len(flaws):
         raise ValueError(f"the same flaw twice: {', '.join(flaws)}")
     shop = known_shop(info)
-    for one, other in combinations(flaws, 2) if shop is not None else ():
-        shared = shop.replaces.get(one, frozenset()) & shop.replaces.get(other, frozenset())
+    replaces = {} if shop is None else shop.replaces
+    for one, other in combinations(flaws, 2):
+        shared = replaces.get(one, frozenset()) & replaces.get(other, frozenset())
         if shared:
             acts = ", ".join(sorted(shared))
             raise ValueError(f"{one} and {other} both replace {acts}: expected one of them only")

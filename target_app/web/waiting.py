@@ -124,14 +124,18 @@ async def _sale(shop: Shop, campaign_id: str) -> Snapshot:
 
 
 def _door(snapshot: Snapshot) -> Door:
+    """Return the door of the sale, which nobody goes through while all that is left is on hold."""
     assert snapshot.starts_at is not None
-    return Door(CAMPAIGN, since_1970_us(snapshot.starts_at), is_halted=snapshot.paused)
+    nothing_now = all(product.stock_hint <= 0 for product in snapshot.products.values())
+    is_halted = snapshot.paused or nothing_now
+    return Door(CAMPAIGN, since_1970_us(snapshot.starts_at), is_halted=is_halted)
 
 
 def _is_sold_out(snapshot: Snapshot, sku: str | None) -> bool:
+    """Tell whether it is in vain to wait: what is on hold may be for sale again."""
     wanted = snapshot.products.get(sku) if sku else None
     left = [wanted] if wanted else snapshot.products.values()
-    return all(product.stock_hint <= 0 for product in left)
+    return all(product.stock_hint + product.on_hold <= 0 for product in left)
 
 
 def _refuse_sold_out(sku: str | None) -> NoReturn:

@@ -153,16 +153,43 @@ def test_all_who_wait_are_told_at_once_that_it_is_sold_out(
             ada, bob = await admitted(run, "ada"), await admitted(run, "bob")
             waits = (await joined(run, "eve", sku="HOT")).json()
             other = (await joined(run, "joe", sku="BASE")).json()
-            assert (await bought(run, "k1", ada["admission_token"], customer="ada")).is_success
+            last = await bought(run, "k1", ada["admission_token"], customer="ada")
             late = await bought(run, "k2", bob["admission_token"], customer="bob")
             assert refused(late)[:2] == (409, "sold_out")
             again = await bought(run, "k3", bob["admission_token"], customer="bob", sku="BASE")
             assert refused(again) == (403, "admission_required", "given_up")
+            assert (await run.pay(last.json()["order_id"], "p")).is_success
             run.shop.catalogue.forget()
             assert refused(await polled(run, waits["ticket_id"]))[:2] == (409, "sold_out")
             assert refused(await joined(run, "kim", sku="HOT"))[:2] == (409, "sold_out")
             assert (await admitted(run, "joe", sku="BASE"))["status"] == "admitted"
             assert other["status"] == "waiting"
+
+    asyncio.run(scenario())
+
+
+def test_the_line_stays_while_units_are_only_on_hold_and_nobody_is_called(
+    shop_dsn: str, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """Who waits gets the unit of an order that is never paid, at its turn."""
+
+    async def scenario() -> None:
+        async with shop_with_room(shop_dsn, tmp_path, redis_server) as run:
+            await run.sale(items=[{"sku": "HOT", "stock": 1, "price": 100}])
+            ada = await admitted(run, "ada")
+            held = await bought(run, "k1", ada["admission_token"], customer="ada")
+            run.shop.catalogue.forget()
+            bob = (await joined(run, "bob", sku="HOT")).json()
+            eve = (await joined(run, "eve")).json()
+            for place, ticket in enumerate((bob, eve), 1):
+                assert (ticket["status"], ticket["position"]) == ("waiting", place)
+            await asyncio.sleep(0.6)
+            assert (await polled(run, bob["ticket_id"])).json()["status"] == "waiting"
+            await run.client.post(f"/v1/orders/{held.json()['order_id']}/cancel")
+            run.shop.catalogue.forget()
+            again = await admitted(run, "bob", sku="HOT")
+            assert again["ticket_id"] == bob["ticket_id"]
+            assert (await bought(run, "k2", again["admission_token"], customer="bob")).is_success
 
     asyncio.run(scenario())
 
@@ -189,7 +216,7 @@ def test_two_hundred_in_line_for_fifty_units_get_fifty_first_come_first_served(
             sold = [each for each in served if each.answer.status_code == 201]
             others = {refused(each.answer)[1] for each in served if each not in sold}
             assert (len(sold), others) == (50, {"sold_out"})
-            assert await runs[-1].stock() == (0, 50, 0)
+            assert await runs[-1].stock() == (0, 0, 50)
             came = sorted(served, key=lambda each: each.joined_us)
             admissions = sorted((e for e in served if e.admitted_s), key=lambda e: e.admitted_s)
             for turn, each in enumerate(admissions):

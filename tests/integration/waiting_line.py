@@ -116,6 +116,8 @@ async def served_in_turn(runs: Sequence[Rehearsed], customer: str, place: httpx.
         if place.status_code == 200:
             admitted_s = time.monotonic()
             answer = await bought(run, customer, told["admission_token"], customer=customer)
+            if answer.is_success:
+                assert (await run.pay(answer.json()["order_id"], customer)).is_success
             return Served(customer, joined_us, admitted_s, answer)
         await asyncio.sleep(_until(told["poll_after"]))
         place = await polled(run, ticket_id)
