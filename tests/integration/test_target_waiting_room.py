@@ -203,7 +203,7 @@ def test_two_hundred_in_line_for_fifty_units_get_fifty_first_come_first_served(
     But never more than the room holds: the k-th who is admitted was called with at most `INSIDE`
     - 1 others who had not asked yet, and nobody was passed over.
     """
-    room = {"active": INSIDE, "rate": 50}
+    room = {"active": INSIDE, "rate": 50, "provider_timeout_s": 60}
 
     async def scenario() -> None:
         opened = partial(shop_with_room, server=redis_server, **room)
