@@ -51,6 +51,9 @@ ORDERING = ASKING | {
     "admission_required": "Your turn is over. Nothing was ordered: join the line again.",
     "position_expired": "Your place in the line is gone: nothing was heard of this page for too"
     " long, or your turn passed. Join the line again.",
+    "joining_again": "The line is busy or does not answer. Asking for a place again…",
+    "not_in_line": "The line does not answer, and nobody knows whether you are in it."
+    " Join again: if you are, you keep your place.",
     "waiting_room_unavailable": "The line does not answer. You keep your place; this page asks on.",
     "unknown_campaign": "This sale is over.",
     "unknown_sku": "This item is no longer for sale.",

@@ -93,6 +93,36 @@ def test_an_order_whose_answer_was_lost_is_made_once(shop_dsn: str, tmp_path: Pa
     asyncio.run(scenario())
 
 
+def test_a_browser_that_keeps_nothing_more_still_asks_for_the_same_order(
+    shop_dsn: str, tmp_path: Path
+) -> None:
+    """Its storage is full of an older wish: that can be read, and nothing can be written."""
+
+    async def scenario() -> None:
+        async with visited(shop_dsn, tmp_path) as (run, browser, url):
+            await run.sale()
+            await see_it_on_sale(browser, url)
+            await browser.evaluate(
+                """localStorage.setItem("doorbuster.wish.HOT", '{"key": "k", "order_id": "o_1"}');
+                Storage.prototype.setItem = () => { throw new DOMException("full"); };
+                const [real, later] = [fetch, setTimeout]; let lost = 0;
+                window.setTimeout = (act, wait_ms) => later(act, wait_ms / 50);
+                window.fetch = async (path, options) => {
+                  const answer = await real(path, options);
+                  if (path !== "/v1/checkouts" || lost++ >= ATTEMPTS) return answer;
+                  throw new TypeError("connection reset"); }"""
+            )
+            await browser.click(BUY)
+            await browser.until("may or may not have your order")
+            await browser.until("Ask again")
+            await browser.click(BUY)
+            await browser.until("Waiting for payment")
+            assert await run.stock() == (9, 1, 0)
+            assert len([row for row in await run.ledger() if row["table"] == "orders"]) == 1
+
+    asyncio.run(scenario())
+
+
 def test_an_order_that_was_asked_for_before_is_found_again(shop_dsn: str, tmp_path: Path) -> None:
     """No answer ever comes, and the person loads the page anew, by when the last unit is gone."""
 

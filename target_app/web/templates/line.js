@@ -35,15 +35,20 @@ function heard({ status, body }) {
     tell(null);
     show_line();
   } else if ([404, 409, 410].includes(status)) out_of_line(body.code);
+  else if (!undecided({ status, body })) tell(body.code ?? "refused");
   else if (status !== 429) tell("waiting_room_unavailable");
 }
 
 async function join_line() {
   busy = true;
+  tell("asking");
   arrange();
   const body = { customer: customer(), sku };
-  heard(await ask("POST", `/v1/queue/${encodeURIComponent(campaign)}/tickets`, { body }));
+  const path = `/v1/queue/${encodeURIComponent(campaign)}/tickets`;
+  const answer = await insist(path, { body }, "joining_again");
   busy = false;
+  if (undecided(answer)) tell("not_in_line");
+  else heard(answer);
   arrange();
 }
 

@@ -12,7 +12,8 @@ function arrange() {
   // the sale is doing by now: it may be the order that took the last unit.
   const wish = memory.get(WISH);
   const open = wish !== null && !wish.order_id;
-  form.hidden = !open && !form.dataset.when.split(" ").includes(main.dataset.phase);
+  const waits = has_line && in_line();
+  form.hidden = !open && !waits && !form.dataset.when.split(" ").includes(main.dataset.phase);
   const needs_place = has_line && !open && !is_admitted();
   button.querySelector("[data-join]").hidden = !needs_place;
   button.querySelector("[data-first]").hidden = open || needs_place;

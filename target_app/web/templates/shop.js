@@ -44,12 +44,12 @@ const undecided = ({ status, body }) =>
   UNDECIDED.includes(status) || body.code === "key_in_flight";
 
 // Repeat under the same key until the shop has said yes or no: once is what it counts as.
-async function insist(path, question) {
+async function insist(path, question, meanwhile = "asking_again") {
   let answer;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     answer = await ask("POST", path, question);
     if (!undecided(answer)) break;
-    tell("asking_again");
+    tell(meanwhile);
     await pause(spread(Math.max(answer.wait_ms, Math.min(8000, 500 * 2 ** attempt))));
   }
   return answer;
@@ -68,14 +68,19 @@ function show(phase) {
     each.hidden = !each.dataset.when.split(" ").includes(phase);
 }
 
-// A browser may refuse to remember; then it forgets with the page.
+// A browser may refuse to remember, or to remember more; then it forgets with the page. What it
+// would not take is newer than what it may still have.
 const forgetful = new Map();
 const memory = {
   get(name) {
-    try { return JSON.parse(localStorage.getItem(name)); } catch { return forgetful.get(name) ?? null; }
+    if (forgetful.has(name)) return forgetful.get(name);
+    try { return JSON.parse(localStorage.getItem(name)); } catch { return null; }
   },
   set(name, value) {
-    try { localStorage.setItem(name, JSON.stringify(value)); } catch { forgetful.set(name, value); }
+    try {
+      localStorage.setItem(name, JSON.stringify(value));
+      forgetful.delete(name);
+    } catch { forgetful.set(name, value); }
   },
   forget(name) {
     forgetful.delete(name);
