@@ -71,6 +71,8 @@ class SaleSetup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for instant in (self.starts_at, self.ends_at, self.preheat_at):
             if instant is not None and instant.year not in YEARS:
                 raise ValueError(f"expected a year from {YEARS[0]} to {YEARS[-1]}, got {instant}")
+        if self.ends_at is not None and self.ends_at <= self.starts_at:
+            raise ValueError(f"expected `ends_at` after {self.starts_at}, got {self.ends_at}")
 
 
 def rules_for(setup: SaleSetup) -> Rules:

@@ -1,12 +1,13 @@
 """What is wrong with a set of rules, before a buyer finds out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Literal, TypeAlias
 
 import msgspec
 
+from target_app.pricing.below_nothing import QTY_MAX, meet, overdrafts
 from target_app.pricing.rules import (
     TIERS,
     Coupon,
@@ -19,9 +20,6 @@ from target_app.pricing.rules import (
     Threshold,
 )
 from target_app.problems import ProblemError
-
-QTY_MAX = 1000
-"""Units that one line of a cart may have."""
 
 Grouped: TypeAlias = ItemDiscount | QuantityTier | Threshold
 
@@ -90,7 +88,7 @@ def _overlaps(rules: Rules, _supply: Supply) -> Iterator[Finding]:
     for one, other in combinations(_grouped(rules.promotions), 2):
         same_kind = type(one) is type(other) and one.exclusive_group == other.exclusive_group
         ladder = isinstance(one, Threshold) and set(one.skus) == set(other.skus)
-        if same_kind and one.exclusive_group and not ladder and _meet(one, other, rules):
+        if same_kind and one.exclusive_group and not ladder and meet(one, other, rules):
             yield Finding(
                 other.id,
                 "warning",
@@ -139,51 +137,9 @@ def _beats(dearer: Threshold, cheaper: Threshold) -> bool:
     return True
 
 
-def _below_nothing(rules: Rules, _supply: Supply) -> Iterator[Finding]:
-    """Find what could take off more than there is to pay; prices end at 0, so it would give less.
-
-    Percentages on one item are added up, thresholds at each amount at which one of them begins.
-    """
-    for holding in _holding_together(rules):
-        yield from _percents_above_all(holding, rules)
-        yield from _thresholds_above_their_amount(holding, rules)
-
-
-def _percents_above_all(holding: Sequence[Scope], rules: Rules) -> Iterator[Finding]:
-    for sku in rules.offers:
-        percents = _best_by_group(
-            (rule, rule.off.percent)
-            for rule in holding
-            if isinstance(rule, ItemDiscount) and rule.off.percent and rule.covers(sku)
-        )
-        if sum(percents.values()) > 100:
-            message = f"with {', '.join(percents)} it takes {sum(percents.values())} % off {sku}"
-            yield Finding(max(percents), "error", "negative_price", message)
-            return  # one item is witness enough
-
-
-def _thresholds_above_their_amount(holding: Sequence[Scope], rules: Rules) -> Iterator[Finding]:
-    thresholds = [rule for rule in holding if isinstance(rule, Threshold)]
-    for rule in thresholds:
-        reached = _best_by_group(
-            (other, other.off.of(rule.min_amount) if other.off.percent else other.off.amount or 0)
-            for other in thresholds
-            if other.min_amount <= rule.min_amount and _meet(rule, other, rules)
-        )
-        if sum(reached.values()) > rule.min_amount:
-            message = f"at {rule.min_amount} it takes off {sum(reached.values())}"
-            others = f", with {', '.join(reached)}" if len(reached) > 1 else ""
-            yield Finding(rule.id, "error", "negative_price", message + others)
-
-
-def _holding_together(rules: Rules) -> Iterator[list[Scope]]:
-    """Yield the rules that hold for each tier, at each instant at which one of them begins."""
-    scoped = [rule for rule in rules.promotions if isinstance(rule, Scope)]
-    for tier in TIERS:
-        begins = {rule.starts_at for rule in scoped if rule.starts_at}
-        for at in begins | {rules.opens_at(tier)}:
-            if rules.in_campaign(at, tier):
-                yield [rule for rule in scoped if rule.holds(at, tier)]
+def _below_nothing(rules: Rules, supply: Supply) -> Iterator[Finding]:
+    for rule, message in overdrafts(rules, supply.units):
+        yield Finding(rule, "error", "negative_price", message)
 
 
 def _amounts_above_prices(rules: Rules, _supply: Supply) -> Iterator[Finding]:
@@ -246,28 +202,6 @@ def _grouped(promotions: Iterable[Promotion]) -> Iterator[Grouped]:
     for rule in promotions:
         if isinstance(rule, ItemDiscount | QuantityTier | Threshold):
             yield rule
-
-
-def _meet(one: Scope, other: Scope, rules: Rules) -> bool:
-    """Tell whether both may hold for one item, one buyer and one instant."""
-    item = any(one.covers(sku) and other.covers(sku) for sku in rules.offers)
-    tier = not one.tiers or not other.tiers or bool(set(one.tiers) & set(other.tiers))
-    apart = _ends_before(one, other) or _ends_before(other, one)
-    return item and tier and not apart
-
-
-def _ends_before(one: Scope, other: Scope) -> bool:
-    return bool(one.ends_at and other.starts_at and one.ends_at <= other.starts_at)
-
-
-def _best_by_group(offs: Iterable[tuple[Grouped, int]]) -> dict[str, int]:
-    """Return what each rule takes off, of every exclusive group only the best."""
-    best: dict[str, tuple[str, int]] = {}
-    for rule, off in offs:
-        group = f"group {rule.exclusive_group}" if rule.exclusive_group else f"rule {rule.id}"
-        if group not in best or off > best[group][1]:
-            best[group] = (rule.id, off)
-    return dict(sorted(best.values()))
 
 
 def _worth_at_most(scope: Scope | Coupon, rules: Rules, supply: Supply) -> int:

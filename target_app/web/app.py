@@ -29,7 +29,7 @@ from target_app.web import (
     waiting,
     webhooks,
 )
-from target_app.web.stamp import Stamp
+from target_app.web.stamp import Stamp, route_of
 
 log = logging.getLogger(__name__)
 
@@ -94,5 +94,5 @@ async def _unavailable(_request: Request, _error: Exception) -> Response:
 
 
 async def _unknown(request: Request, error: Exception) -> Response:
-    log.warning("%s %s: %r", request.method, request.url.path, error)
+    log.warning("%s %s: %r", request.method, route_of(request.scope), error)
     return problem(ProblemError(500, "unknown_outcome"))

@@ -27,6 +27,9 @@ from target_app.web.app import create_app
 from tests.integration.shop_database import WAITING
 
 OPS = {"Authorization": "Bearer ops"}
+OVER = {"starts_at": "2020-01-01T00:00:00Z", "ends_at": "2021-01-01T00:00:00Z"}
+"""When a sale was that nobody can buy in any more."""
+
 Answers = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from target_app.jobs import expire_holds
-from tests.integration.running_shop import OPS, running_shop
+from tests.integration.running_shop import OPS, OVER, running_shop
 from tests.integration.shop_database import WAITING, postgres, shop_dsn
 
 __all__ = ["postgres", "shop_dsn"]
@@ -139,7 +139,7 @@ def test_the_databases_clock_opens_and_closes_the_sale(shop_dsn: str, tmp_path: 
             assert (early.status_code, early.json()["code"]) == (403, "not_started")
             campaign = (await run.client.get("/v1/campaigns/sale")).json()
             assert (campaign["phase"], campaign["skus"]) == ("scheduled", ["BASE", "HOT"])
-            await run.sale(ends_at="2021-01-01T00:00:00Z")
+            await run.sale(**OVER)
             late = await run.check_out("late")
             assert (late.status_code, late.json()["code"]) == (410, "campaign_ended")
             # A refusal is not stored: the same key is judged anew once the sale is open.

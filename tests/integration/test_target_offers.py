@@ -10,7 +10,7 @@ import pytest
 from target_app.members.people import tier_of
 from target_app.pricing.rules import Tier
 from tests.integration.documented import documented_shop
-from tests.integration.running_shop import OPS, Rehearsed
+from tests.integration.running_shop import OPS, OVER, Rehearsed
 from tests.integration.shop_database import postgres, shop_dsn
 
 __all__ = ["postgres", "shop_dsn"]
@@ -224,7 +224,7 @@ def test_a_campaign_is_paused_and_goes_on(shop_dsn: str, tmp_path: Path) -> None
             assert said(await run.check_out("k")) == (403, "paused")
             assert (await operate("resume")).status_code == 202
             assert (await run.check_out("k")).status_code == 201
-            await run.sale(ends_at="2021-01-01T00:00:00Z")
+            await run.sale(**OVER)
             assert said(await operate("pause")) == (409, "campaign_ended")
             refused = await run.client.post("/ops/campaigns/sale/pause")
             assert said(refused) == (401, "not_an_operator")

@@ -69,7 +69,7 @@ def test_the_log_names_key_and_order_and_no_secret(shop_dsn: str, tmp_path: Path
         (line.get("key"), line.get("order_id"), line["message"].split(" in ")[0]) for line in lines
     ]
     order_id = paid.json()["order_id"]
-    assert ("key-7", order_id, f"POST /v1/orders/{order_id}/payments 200") in told
+    assert ("key-7", order_id, "POST /v1/orders/{order_id}/payments 200") in told
     assert ("key-7", order_id, "POST /v1/checkouts 201") in told
     requests = [line["request_id"] for line in lines if "request_id" in line]
     assert "f" in requests

@@ -11,7 +11,7 @@ from redis import Redis as RedisClient
 from target_app.sealing import sealed
 from target_app.signatures import sign
 from tests.integration.redis_server import RedisServer, redis_server
-from tests.integration.running_shop import replicas_of
+from tests.integration.running_shop import OVER, replicas_of
 from tests.integration.shop_database import postgres, shop_dsn
 from tests.integration.test_target_metrics import scraped, value
 from tests.integration.waiting_line import (
@@ -269,7 +269,7 @@ def test_a_paused_sale_admits_nobody_and_an_ended_one_has_no_line(
             await run.sale()
             other = await polled(run, ticket["ticket_id"])
             assert refused(other) == (410, "position_expired", "other_sale")
-            await run.sale(starts_in_s=-60, ends_at="2026-01-01T00:00:00Z")
+            await run.sale(**OVER)
             assert refused(await joined(run, "ada"))[:2] == (410, "campaign_ended")
             assert refused(await bought(run, "k", None))[:2] == (410, "campaign_ended")
 

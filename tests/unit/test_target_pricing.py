@@ -46,6 +46,11 @@ def item(name: str, percent: int, **other: Any) -> dict[str, Any]:
     return {"kind": "item_discount", "id": name, "off": {"percent": percent}, **other}
 
 
+def amount(name: str, off: int, **other: Any) -> dict[str, Any]:
+    """Take so much off A."""
+    return {"kind": "item_discount", "id": name, "off": {"amount": off}, "skus": ["A"], **other}
+
+
 def threshold(name: str, min_amount: int, amount: int, **other: Any) -> dict[str, Any]:
     off = {"amount": amount}
     return {"kind": "threshold", "id": name, "min_amount": min_amount, "off": off, **other}
@@ -232,6 +237,19 @@ SUPPLY = Supply({"A": 5, "B": 5, "C": 0}, {"TOY": 1, "GONE": 0})
             (),
             [("i", "error", "negative_price")],
         ),
+        ([amount("i", 600), amount("j", 600)], (), [("j", "error", "negative_price")]),
+        ([amount("i", 600), item("j", 60)], (), [("j", "error", "negative_price")]),
+        ([amount("i", 600), item("j", 40)], (), []),
+        ([amount("i", 600, tiers=["gold"]), amount("j", 600, tiers=["silver"])], (), []),
+        (
+            [amount("i", 600, exclusive_group="g"), amount("j", 600, exclusive_group="g")],
+            (),
+            [("j", "warning", "exclusive_overlap")],
+        ),
+        ([steps("r", (1, 60)), steps("s", (1, 60))], (), [("s", "error", "negative_price")]),
+        ([steps("r", (2, 90)), steps("s", (2, 90))], (), [("s", "error", "negative_price")]),
+        ([steps("r", (2, 60)), steps("s", (2, 60))], (), []),
+        ([amount("i", 600), steps("s", (1, 90))], (), []),
         ([threshold("t", 100, 101)], (), [("t", "error", "negative_price")]),
         (
             [threshold("t", 100, 60), threshold("u", 110, 60)],
@@ -335,3 +353,13 @@ def test_rules_are_linted_from_a_file(
     assert lint_rules(file, out=out) == code
     assert said in out.getvalue()
     assert bool(out.getvalue()) == bool(said)
+
+
+@pytest.mark.parametrize("ends_at", [T0, T0 - timedelta(seconds=1)])
+def test_a_sale_ends_after_it_has_begun(tmp_path: Path, ends_at: datetime) -> None:
+    file = tmp_path / "sale.json"
+    body = {"starts_at": T0, "ends_at": ends_at, "items": [{"sku": "A", "stock": 9, "price": 1}]}
+    file.write_bytes(msgspec.json.encode(body))
+    out = io.StringIO()
+    assert lint_rules(file, out=out) == 2
+    assert f"expected `ends_at` after {T0}, got {ends_at}" in out.getvalue()
