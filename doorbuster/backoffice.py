@@ -3,6 +3,7 @@
 It goes past the proxy, so no fault of the rehearsal stands between the shop and its final read.
 """
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -46,6 +47,7 @@ def bearer(token: str) -> dict[str, str]:
 class BackOffice:
     """The reference shop's ops endpoints and the payment simulator's book.
 
+    `trust` says whose certificates to take, where it is spoken to over TLS.
     `transport` and `sleep` are for tests: what answers, and what waits between two readings.
     """
 
@@ -54,6 +56,7 @@ class BackOffice:
         topology: Topology,
         run: RunDirectory,
         *,
+        trust: ssl.SSLContext | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -65,6 +68,7 @@ class BackOffice:
             headers=bearer(topology.ops_token),
             timeout=TIMEOUT_S,
             trust_env=False,
+            verify=trust or True,
             transport=transport,
         )
 

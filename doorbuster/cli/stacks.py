@@ -17,6 +17,7 @@ from doorbuster.stack.embedded import embedded
 from doorbuster.stack.external import external
 from doorbuster.stack.order import StackOrder
 from doorbuster.stack.proxies import OwnProxy, SharedProxy
+from doorbuster.trust import trusting
 
 ProxyName = Choice
 StackName = Literal["embedded", "containers", "external"]
@@ -43,14 +44,15 @@ def stack_of(plan: Plan, proxy: ProxyName) -> ChosenStack:
     """Return the stack that a plan wants."""
     if plan.target is None:
         return choose_stack(plan.stack, proxy)
+    trust = trusting(plan.traffic.ca_file)
     if not plan.faults:
         return ChosenStack(
-            bring_up=partial(external, target=plan.target, proxy=None),
+            bring_up=partial(external, target=plan.target, proxy=None, trust=trust),
             proxy=lambda _version: "no proxy",
         )
     choice = choose_proxy(proxy, environ=os.environ, which=shutil.which)
     return ChosenStack(
-        bring_up=partial(external, target=plan.target, proxy=own_or_shared(choice)),
+        bring_up=partial(external, target=plan.target, proxy=own_or_shared(choice), trust=trust),
         proxy=choice.described,
         shared_proxy=choice.url,
     )
