@@ -63,7 +63,8 @@ class TargetOffice(BackOffice):
             self._client.headers = httpx.Headers(bearer(token))
             return self._read(book.url, into, tables)
         if book.dsn_env is not None:
-            return copy_by_sql(self._secrets[book.dsn_env], book.queries, into, tables)
+            dsn = self._secrets[book.dsn_env]
+            return copy_by_sql(dsn, book.queries, into, tables, on_rows=self.on_rows)
         return _copied(Path(str(book.folder)), into, tables)
 
 

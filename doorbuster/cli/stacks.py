@@ -32,12 +32,14 @@ class ChosenStack:
         shared_proxy: The URL of a proxy that others may use as well.
         sweeper: The command that removes what is left of a run where processes and folders are
             not all of it; the run's id is its last argument.
+        starts_within_s: How long bringing it up may take before whoever does it is taken to hang.
     """
 
     bring_up: Callable[[StackOrder], AbstractContextManager[Topology]]
     proxy: Callable[[str], str]
     shared_proxy: str | None = None
     sweeper: tuple[str, ...] | None = None
+    starts_within_s: float = 300.0
 
 
 def stack_of(plan: Plan, proxy: ProxyName) -> ChosenStack:
@@ -85,6 +87,7 @@ def on_containers() -> ChosenStack:
         bring_up=partial(containers, images=images),
         proxy=lambda version: f"Toxiproxy {version} in a container of {images.toxiproxy}",
         sweeper=(sys.executable, "-m", "doorbuster.stack.containers"),
+        starts_within_s=3600.0,  # images that are not here are pulled, over whatever there is
     )
 
 
