@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from doorbuster.operations import Attempt
 from scenarios.adapters.operations import Poll
