@@ -77,9 +77,13 @@ async def populate(proxies: Proxies, config: Path) -> None:
     try:
         await proxies.populate(_wanted(config), applied)
     except OSError as error:
-        log.warning("config %s: %s", config, error.strerror or error)
+        why = error.strerror or error
+        log.warning("config %s cannot be read (%s): starting without its proxies", config, why)
     except ApiError as error:
-        log.warning("config %s: %s (proxies made: %d)", config, error.text, len(applied))
+        made = len(applied)
+        log.warning(
+            "config %s is wrong (%s): starting with %d of its proxies", config, error.text, made
+        )
 
 
 def _wanted(config: Path) -> list[Body]:
