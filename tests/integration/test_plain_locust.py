@@ -40,7 +40,11 @@ budgets:
 """
 STAGING = "allow_hosts: [shop.example], marker: {path: /, matches: staging}"
 USERS = """
+import os
 from locust import FastHttpUser, HttpUser, between, task
+
+print("a file that prints")
+os.write(1, b"past Python, too\\n")
 
 class Looker(HttpUser):
     wait_time = between(5, 9)
@@ -51,6 +55,7 @@ class Looker(HttpUser):
 
     @task
     def look(self):
+        print("a task that prints")
         self.client.get("/item/HOT")
 
 class Poster(FastHttpUser):
@@ -68,8 +73,11 @@ def test_a_users_file_runs_under_a_plan(tmp_path: Path) -> None:
         loaded = load_plan(text, source=str(tmp_path / "plan.yaml"), environ={})
         run = new_traffic_run(tmp_path, loaded)
         with traffic(run, loaded, shop.url) as (process, _):
-            _, stderr = process.communicate(timeout=60)
+            stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr.decode()
+    assert stdout == b"", "the director understands no other lines than ours"
+    said = stderr.decode().splitlines()
+    assert set(said) >= {"a file that prints", "past Python, too", "a task that prints"}
     everyone = arrivals(loaded.plan.traffic, loaded.plan.seed)
     generator = list(read_records(run.series / "generator-0.ndjson", GeneratorSecond))
     assert sum(row.started for row in generator) == len(everyone) == 50
