@@ -244,6 +244,9 @@ class Notebook:
     def begun(self, step: Step) -> None:
         self.lines.append(("begun", step))
 
+    def answered(self, step: Step) -> None:
+        self.lines.append(("answered", step))
+
     def invoked(self, step: Step, at_s: float) -> None:
         self.lines.append(("invoke", step))
 
