@@ -32,6 +32,7 @@ class PlainWire:
     def exchange(self, request: bytes) -> Reply:
         sent_s: float | None = None
         reader = ResponseReader()
+        reader.expect(head=request.startswith(b"HEAD "))
         try:
             with closing(self._connected()) as connection:
                 connection.sendall(self._with_cookies(request))
