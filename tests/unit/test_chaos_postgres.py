@@ -35,5 +35,5 @@ def test_an_error_without_words_is_told_by_its_kind() -> None:
     def hang() -> None:
         raise TimeoutError
 
-    with pytest.raises(DoorbusterError, match="^the lock's end: TimeoutError$"):
+    with pytest.raises(DoorbusterError, match=r"^the lock's end: TimeoutError$"):
         insist(hang, what="the lock's end", bound_s=0.0)
