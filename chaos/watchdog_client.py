@@ -11,6 +11,7 @@ from typing import Self
 
 import msgspec
 
+from chaos.pledge import Pledge
 from chaos.watchdog import Word
 from doorbuster.components import RUN_MARK
 from doorbuster.errors import DoorbusterError
@@ -31,6 +32,11 @@ class Watchdog:
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
+        self._undo_s = 0.0
+        self._deaf = False
+        assert process.stdin is not None
+        # One that is stopped reads nothing, and we must not wait with it once its pipe is full.
+        os.set_blocking(process.stdin.fileno(), False)
 
     @classmethod
     def start(
@@ -86,7 +92,7 @@ class Watchdog:
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return self._process.poll() is None and not self._deaf
 
     @property
     def has_swept(self) -> bool:
@@ -113,9 +119,10 @@ class Watchdog:
         """
         self._say(Word(sweeper=command))
 
-    def use_undo(self, commands: Mapping[str, tuple[str, ...]]) -> None:
-        """Name all commands that end faults which would outlive us, by the faults' names."""
-        self._say(Word(undo=dict(commands)))
+    def use_undo(self, pledges: Mapping[str, Pledge]) -> None:
+        """Name all that ends faults which would outlive us, by the faults' names."""
+        self._undo_s = sum(pledge.bound_s for pledge in pledges.values())
+        self._say(Word(undo=dict(pledges)))
 
     def done(self) -> None:
         """Say that the run ended in order, and see the watchdog end."""
@@ -125,20 +132,24 @@ class Watchdog:
 
     def _say(self, word: Word) -> None:
         assert self._process.stdin is not None
+        line = msgspec.json.encode(word) + b"\n"
         try:
-            self._process.stdin.write(msgspec.json.encode(word) + b"\n")
+            self._deaf = self._process.stdin.write(line) != len(line)
         except BrokenPipeError:
             raise WatchdogDied(
                 f"the watchdog died ({self._process.wait()}): nobody would clean up after this run"
             ) from None
+        if self._deaf:
+            raise WatchdogDied("the watchdog hears nothing: nobody would clean up after this run")
 
     def _hang_up(self) -> None:
         """Close the pipe and wait; a watchdog that was not told of the end now sweeps."""
         assert self._process.stdin is not None
         self._process.stdin.close()
+        bound_s = 0.0 if self._deaf else END_BOUND_S + self._undo_s
         try:
-            self._process.wait(END_BOUND_S)
+            self._process.wait(bound_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            raise DoorbusterError(f"the watchdog did not end within {END_BOUND_S:g} s") from None
+            raise DoorbusterError(f"the watchdog did not end within {bound_s:g} s") from None
