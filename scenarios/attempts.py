@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from msgspec import structs
+
 from doorbuster.operations import Attempt
 from scenarios.adapters.operations import Poll
 from scenarios.manners import POLITE, Manners, asked_to_wait_s
@@ -205,6 +207,8 @@ def _until_final(
         )
         found = carry_out(question, wire, around, tries=1).extracted
         if found.state in poll.ok:
+            if found.order_id is None:
+                found = structs.replace(found, order_id=order_id)
             return Judgement("ok", extracted=found)
         if found.state in poll.fail:
             return Judgement("fail", poll.fail[found.state], extracted=found)
