@@ -2,10 +2,10 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from doorbuster.operations import Attempt
 from scenarios.adapters.operations import Poll
@@ -208,7 +208,7 @@ def _until_final(
         found = carry_out(question, wire, around, tries=1).extracted
         if found.state in poll.ok:
             if found.order_id is None:
-                found = structs.replace(found, order_id=order_id)
+                found = replace(found, order_id=order_id)
             return Judgement("ok", extracted=found)
         if found.state in poll.fail:
             return Judgement("fail", poll.fail[found.state], extracted=found)

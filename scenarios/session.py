@@ -1,8 +1,10 @@
 """A session: one visit of one shopper, step by step, each due when the journey wants it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+
+from msgspec.structs import replace
 
 from doorbuster.operations import SECOND
 from doorbuster.plan.sale import Tier

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from doorbuster.cli.main import run as doorbuster
 from doorbuster.journal import JournalEvent
 from doorbuster.leftovers import leftovers_of
 from doorbuster.plan.stored import read_plan
@@ -23,6 +24,9 @@ BOUND_S = 120
 EASY = (
     "traffic.personas={sniper: 1}",
     "traffic.arrivals.baseline.rate=4/s",
+    "traffic.arrivals.rush.rate=4/s",
+    "traffic.arrivals.rush.burst.visitors=1",
+    "limits.rate=6/s",
     "traffic.max_lateness=2s",
     "budgets=[p99(reserve) <= 5s, errors <= 20%]",
 )
@@ -35,8 +39,9 @@ def capacity(*arguments: str, runs: Path) -> "subprocess.CompletedProcess[str]":
 
 def test_a_search_up_to_a_low_rate_answers_and_leaves_nothing(tmp_path: Path) -> None:
     changes = [part for change in EASY for part in ("--set", change)]
-    done = capacity("smoke", "--highest", "6", *changes, runs=tmp_path)
+    done = capacity("smoke", *changes, runs=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "no rate above limits.rate is tried: 6 sessions a second" in done.stdout
     answer = "at least 6 sessions a second: no rate that was tried failed"
     assert f"capacity: {answer}" in done.stdout
 
@@ -56,6 +61,19 @@ def test_a_search_up_to_a_low_rate_answers_and_leaves_nothing(tmp_path: Path) ->
         assert step.orders_per_s > 0
         assert f"<td>{step.rate_per_s:g}/s</td>" in page
     assert_each_step_is_a_run_of_its_own(run)
+    assert_the_answer_can_be_had_again(run, answer)
+
+
+def assert_the_answer_can_be_had_again(run: RunDirectory, answer: str) -> None:
+    page = run.path / "report.html"
+    drawn = page.read_text()
+    page.unlink()
+    assert doorbuster(["check", str(run.path)]) == 0
+    assert not page.exists()
+    assert doorbuster(["report", str(run.path)]) == 0
+    assert page.read_text() == drawn
+    (run.path / "capacity.json").rename(run.path / "elsewhere.json")
+    assert doorbuster(["report", str(run.path)]) == 2, "a search that was killed has no answer"
 
 
 def assert_each_step_is_a_run_of_its_own(run: RunDirectory) -> None:

@@ -3,11 +3,11 @@
 import itertools
 import json
 import math
-from dataclasses import replace
 
 from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from doorbuster.arrivals import arrivals
 from scenarios.adapter import load_adapter

@@ -1,5 +1,6 @@
 """Plans as people write them, with their mistakes: each is found, and said where and what."""
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -272,3 +273,24 @@ def test_a_plan_file_that_cannot_be_read_is_named(
         path.write_bytes(content)
     with pytest.raises(PlanError, match=rf"plan\.yaml: .*{reason}.*; expected a plan in YAML"):
         read_plan_file(path)
+
+
+def test_a_run_s_plan_can_be_rehearsed_again_with_its_files(tmp_path: Path) -> None:
+    """It has the counts and rows that were read when it was stored."""
+    (tmp_path / "series.csv").write_text("0,5\n1,7\n")
+    (tmp_path / "users.csv").write_text("name\nann\nbob\n")
+    text = """
+name: again
+sale:
+  opens_at: rush
+  items: [{sku: A, stock: 1, price: "1.00", demand: 100%}]
+traffic:
+  data: {users: users.csv}
+  arrivals:
+    - {phase: baseline, for: 5s, rate: 1/s}
+    - {phase: rush, for: 2s, series: series.csv}
+"""
+    first = load_plan(text, source=str(tmp_path / "plan.yaml"), environ={})
+    kept = json.dumps({"schema": 1, "source": "x", "plan": first.resolved})
+    again = load_plan(kept, source=str(tmp_path / "runs" / "plan.json"), environ={})
+    assert again.resolved == first.resolved

@@ -83,7 +83,7 @@ def budget_verdict(
 ) -> Verdict:
     tables = {"operation_seconds": reserves(), **evidence}
     with measured(plan_with(budget), journal, **tables) as run:
-        (verdict,) = budget_verdicts(run, Measured(fault_figures(run), generator_figures(run)))
+        verdict, *_ = budget_verdicts(run, Measured(fault_figures(run), generator_figures(run)))
         return verdict
 
 
@@ -238,6 +238,75 @@ def test_a_relapse_is_named_unless_another_fault_explains_it() -> None:
     assert (second.lag_s, second.relapses_s) == (1.0, ())
 
 
+def test_a_relapse_that_lasts_to_the_end_is_no_recovery() -> None:
+    verdict = budget_verdict(
+        RECOVERY,
+        LATENCY_FAULT,
+        operation_seconds=reserves({range(14, 20): "info", range(35, 50): "info"}),
+    )
+    assert verdict.ruling == "fail"
+    assert verdict.evidence == "back after 0s, relapsed at 35 s and not back since"
+
+
+BOTH = [clock(), *fault(PAYMENTS, 12.0, 20.0), *fault(FAILOVER, 23.0, 29.0), END]
+
+
+@pytest.mark.parametrize(
+    ("bad", "ruling", "sentence"),
+    [
+        ({range(12, 21): "info", range(23, 30): "info"}, "unknown", "was on 3 s after the lift"),
+        ({range(12, 22): "info"}, "pass", "measured 2s"),
+        ({range(12, 20): "info", range(23, 50): "info"}, "unknown", "was on 3 s after the lift"),
+    ],
+    ids=["the next fault's outage", "back before it", "the next one's for good"],
+)
+def test_a_fault_is_not_blamed_for_the_next_one(bad: Bad, ruling: str, sentence: str) -> None:
+    verdict = budget_verdict(RECOVERY, BOTH, operation_seconds=reserves(bad))
+    assert verdict.ruling == ruling
+    assert sentence in verdict.evidence
+
+
+def test_a_fault_that_began_only_after_the_limit_excuses_nothing() -> None:
+    journal = [clock(), *fault(PAYMENTS, 12.0, 20.0), *fault(FAILOVER, 30.0, 35.0), END]
+    bad = {range(12, 40): "info"}
+    verdict = budget_verdict(RECOVERY, journal, operation_seconds=reserves(bad))
+    assert verdict.ruling == "fail"
+
+
+def test_a_shop_that_never_faltered_has_not_failed_for_want_of_time() -> None:
+    journal = [clock(), *fault(PAYMENTS, 40.0, 46.5), END]
+    verdict = budget_verdict(RECOVERY, journal)
+    assert verdict.ruling == "unknown"
+    assert (
+        verdict.evidence
+        == "nothing unsteady was seen, and only 3.5 s of the 5 s that count were left"
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "failed"),
+    [
+        ({range(14, 50): "info"}, "not recovered within 30.0 s"),
+        ({range(14, 20): "info", range(35, 50): "info"}, "back after 0s, relapsed at 35 s"),
+        ({range(14, 40): "info"}, None),
+    ],
+    ids=["never back", "lost again", "back late, which nobody limited"],
+)
+def test_a_shop_that_is_not_back_has_failed_whether_or_not_that_was_asked(
+    bad: Bad, failed: str | None
+) -> None:
+    """What comes before the shop is back is left out of budgets `outside faults`."""
+    budget = "errors <= 1% outside faults"
+    with measured(plan_with(budget), LATENCY_FAULT, operation_seconds=reserves(bad)) as run:
+        given = Measured(fault_figures(run), generator_figures(run))
+        asked, *unasked = budget_verdicts(run, given)
+    assert asked.ruling == ("pass" if not failed or "back after" not in failed else "fail")
+    assert [(v.name, v.ruling) for v in unasked] == (
+        [(f'recovered("{PAYMENTS}")', "fail")] if failed else []
+    )
+    assert all(str(failed) in verdict.evidence for verdict in unasked)
+
+
 def test_an_invocation_without_completion_counts_as_unknown_where_it_was_due() -> None:
     lost = OperationEvent("invoke", "1-pay", "pay", at_s=12.1, due_s=11.9)
     with run_of(PLAN, [clock()], events=[lost]) as run:
@@ -293,6 +362,27 @@ def test_an_order_lost_after_the_failover_is_not_blamed_on_it() -> None:
     with run_of(PLAN, failover_journal(2), **tables) as run:
         (loss,) = losses(run)
     assert (loss.orders, loss.rpo_s) == (0, 0.0)
+
+
+def test_what_a_primary_that_nobody_fenced_took_on_was_lost_with_it() -> None:
+    split = {"at": "plateau+5s", "on": "postgres", "failover": {"by": "pause", "fence": False}}
+    tables = together(bought(0, pay=None), placed(0, "expired"), bought(5, pay=None))
+    with run_of({**PLAN, "faults": [split]}, failover_journal(2), **tables) as run:
+        (loss,) = losses(run)
+    assert (loss.orders, loss.money_minor) == (1, 9900)
+
+
+def test_an_answer_that_was_long_on_its_way_is_about_what_was_there_before() -> None:
+    """Purchase 1 was sent before the primary ended at 12.0, and heard of at 13."""
+    tries = (Attempt("ok", 13.0, 11.4, order_id="O-1"),)
+    told: dict[str, Any] = {"op": "reserve", "client_ref": "ref-1"}
+    events = [
+        OperationEvent("invoke", "1", at_s=11.4, **told),
+        OperationEvent("ok", "1", at_s=13.0, order_id="O-1", amount=9900, attempts=tries, **told),
+    ]
+    with run_of(PLAN, failover_journal(0), events=events) as run:
+        (loss,) = losses(run)
+    assert (loss.orders, loss.rpo_s) == (1, 0.0)
 
 
 def test_an_unread_ledger_knows_no_loss() -> None:

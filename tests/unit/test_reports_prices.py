@@ -67,6 +67,11 @@ RIGHT = {
     "too cheap": (plain(1, 0), {}, "fail"),
     "of no known price": (plain(1, 9900, sku="OTHER"), {}, "unknown"),
     "before the sale's end": (together(SHOP, plain(29, 9900)), {}, "pass"),
+    "in a shop with two sales": (
+        together(SHOP, {"sales": [LedgerSale("next", at(40), at(50), "v1")]}, plain(45, 9900)),
+        {},
+        "pass",
+    ),
     "after the sale's end": (together(SHOP, plain(30, 9900)), {}, "fail"),
     "by its rule": (together(SHOP, by_rules(1, 4950)), {}, "pass"),
     "a rule left out": (together(SHOP, by_rules(1, 9900)), {}, "fail"),

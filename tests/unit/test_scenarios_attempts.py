@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from doorbuster.budgets import parse_stop
 from doorbuster.series import OperationSecond
@@ -227,6 +228,6 @@ def test_an_order_that_was_pending_keeps_the_number_it_was_given_then():
     answers = iter([(202, {"id": "o7"}), (200, {"state": "reserved"})])
     around = surroundings(clock, notebook)
     around = replace(around, operations=speak(parse_adapter(SLOW, source="slow"), host="shop"))
-    bare = replace(step("reserve"), order_id=None)
+    bare = structs.replace(step("reserve"), order_id=None)
     result = carry_out(bare, FakeWire(clock, lambda *_: next(answers)), around)
     assert (result.outcome, result.extracted.order_id) == ("ok", "o7")
