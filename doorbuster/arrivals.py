@@ -76,7 +76,7 @@ def timetable(traffic: Traffic, seed: int, *, index: int = 0, count: int = 1) ->
 
 def _by_second(
     traffic: Traffic, seed: int, phases: Sequence[str]
-) -> dict[int, Mapping[int, "array[float]"]]:
+) -> "defaultdict[int, defaultdict[int, array[float]]]":
     """Return all due times by second and by the number of their phase, in no order yet."""
     seconds: defaultdict[int, defaultdict[int, array[float]]] = defaultdict(
         lambda: defaultdict(lambda: array("d"))
