@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbuster.cli.traffic import Elsewhere, elsewhere, job, require_reachable, told_in_words
+from doorbuster.cli.traffic import (
+    Elsewhere,
+    elsewhere,
+    job,
+    require_reachable,
+    resolved,
+    told_in_words,
+)
 from doorbuster.errors import PlanError
 from doorbuster.gate import baseline_gate
 from doorbuster.journal import JournalEvent
@@ -143,6 +150,7 @@ def test_a_long_plan_has_longer_to_get_ready(place: Elsewhere | None, workers: i
         phases = [{"phase": "rush", "for": "10s", "rate": rate}]
         traffic = Traffic.model_validate({"arrivals": phases, "workers": workers})
         plan = plan_of().model_copy(update={"traffic": traffic})
-        return job(TrafficOrder("", "", {}, ""), plan, place).ready_within_s
+        order = TrafficOrder("", "", resolved(plan), "")
+        return job(order, plan, place).ready_within_s
 
     assert ready_within_s("100000/s") > ready_within_s("1/s") + 20
