@@ -51,10 +51,16 @@ async def run_once(shop: "Shop") -> list[str]:
 
 
 async def repeat(job: Job, shop: "Shop", *, pause_s: float) -> None:
-    """Run `job` for ever. An outage costs a turn; every job can be repeated without harm."""
+    """Run `job` for ever: an outage or a mistake of ours costs a turn, and any job may be repeated.
+
+    A mistake that only one row meets must not take the replica with it, nor the other jobs.
+    """
     while True:
         try:
             await job(shop)
         except (UnavailableError, UnknownOutcomeError) as error:
             log.warning("%s: %s", job.__name__, error)
+        except Exception:  # what nobody foresaw about one row; the others still need this job
+            shop.metrics.job_failures.labels(job.__name__).inc()
+            log.exception("%s", job.__name__)
         await asyncio.sleep(pause_s)

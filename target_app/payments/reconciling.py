@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from target_app.payments.capturing import captured
-from target_app.payments.findings import Authorized, Charge, Finding, NeverSeen, Unknown
+from target_app.payments.findings import Authorized, Charge, Finding, NeverSeen, Spared, Unknown
 from target_app.payments.refunding import give_back
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ async def _resolve(shop: "Shop", due: Open) -> None:
         case NeverSeen() | Authorized() | Unknown(), "processing" if due.lapsed and given_up:
             finding = await _closed(shop, charge, finding)
         case NeverSeen(), _ if given_up:
-            shop.metrics.provider_retries.inc()
             finding = await shop.acts.charge(shop.provider, charge)
+            if not isinstance(finding, Spared):
+                shop.metrics.provider_retries.inc()
     await shop.book(charge, finding)
 
 
