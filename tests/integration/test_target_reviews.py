@@ -149,3 +149,27 @@ def test_money_that_lands_in_a_review_waits_for_the_decision(
             assert asked == [f"order:{order_id}:pay:{n}" for n in given_back]
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("before", ["pending_payment", "paid"])
+def test_figures_stand_while_an_order_is_in_review(
+    shop_dsn: str, tmp_path: Path, before: str
+) -> None:
+    async def scenario() -> None:
+        async with running_shop(shop_dsn, tmp_path) as run:
+            await run.sale()
+            order_id = await run.ordered("k")
+            if before == "paid":
+                await run.pay(order_id, "p")
+            await decide(run, order_id, "hold")
+            taken = (await run.client.post("/ops/stocktake", headers=OPS)).json()
+            assert taken["differences"] == 0, taken
+            if before == "pending_payment":
+                await capture_lands(run, order_id, attempt=1)
+            assert told(await decide(run, order_id, "pay")) == (200, "paid")
+            metrics = (await run.client.get("/metrics")).text
+            assert "storefront_paid_orders_total 1.0" in metrics
+            assert "storefront_gmv_minor_units_total 9900.0" in metrics
+            assert await run.stock() == (9, 0, 1)
+
+    asyncio.run(scenario())
