@@ -9,6 +9,8 @@ from target_app.database.pool import UnavailableError, UnknownOutcomeError
 from target_app.orders.outbox import relay
 from target_app.payments.reconciling import resolve_charges, void_lapsed
 from target_app.payments.refunding import give_back
+from target_app.reconciliation.events import meet_events
+from target_app.reconciliation.settlement import meet_settlement
 
 if TYPE_CHECKING:
     from target_app.shop import Shop
@@ -37,6 +39,8 @@ JOBS: Jobs = (
     (void_lapsed, 1.0),
     (resolve_charges, 0.5),
     (give_back, 1.0),
+    (meet_events, 1.0),
+    (meet_settlement, 5.0),
     (relay, 0.5),
     (keep_up, 1.0),
 )

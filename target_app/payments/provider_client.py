@@ -7,6 +7,8 @@ intents that wait are charged by the reconciliation.
 
 import asyncio
 import time
+from collections.abc import Callable
+from datetime import date
 from typing import Any, TypeVar
 
 import httpx
@@ -31,6 +33,7 @@ from target_app.payments.findings import (
     Unknown,
     finding_of,
 )
+from target_app.payments.provider_lists import ListedEvents, SettledLine, settled_lines
 
 __all__ = [
     "CONNECTIONS",
@@ -47,7 +50,7 @@ __all__ = [
     "Unknown",
 ]
 
-CALLS_AT_ONCE = {"charge": 200, "find": 40, "capture": 40, "cancel": 40, "refund": 10}
+CALLS_AT_ONCE = {"charge": 200, "find": 40, "capture": 40, "cancel": 40, "refund": 10, "list": 2}
 """Places in each call's bulkhead."""
 
 CONNECTIONS = httpx.Limits(
@@ -71,6 +74,12 @@ class GivenBack(msgspec.Struct, frozen=True):
 
     id: str
     status: str
+
+
+INTENT = msgspec.json.Decoder(Intent).decode
+INTENTS = msgspec.json.Decoder(Intents).decode
+GIVEN_BACK = msgspec.json.Decoder(GivenBack).decode
+EVENTS = msgspec.json.Decoder(ListedEvents).decode
 
 
 class ProviderClient:
@@ -104,7 +113,7 @@ class ProviderClient:
         if charge.capture_method != "automatic":
             body["capture_method"] = charge.capture_method
         answer = await self._call(
-            "charge", "/psp/intents", wanted=Intent, json=body, key=charge.psp_key
+            "charge", "/psp/intents", read=INTENT, json=body, key=charge.psp_key
         )
         if isinstance(answer, Unknown):
             self.breaker.failed()
@@ -115,7 +124,7 @@ class ProviderClient:
     async def find(self, *, order_id: str, psp_key: str) -> Finding:
         """Ask what became of a charge."""
         answer = await self._call(
-            "find", "/psp/intents", wanted=Intents, params={"merchant_ref": order_id}
+            "find", "/psp/intents", read=INTENTS, params={"merchant_ref": order_id}
         )
         if isinstance(answer, Unknown):
             return answer
@@ -138,7 +147,7 @@ class ProviderClient:
             "confirm": False,
         }
         answer = await self._call(
-            "cancel", "/psp/intents", wanted=Intent, json=body, key=charge.psp_key
+            "cancel", "/psp/intents", read=INTENT, json=body, key=charge.psp_key
         )
         return answer.id if isinstance(answer, Intent) else None
 
@@ -147,7 +156,7 @@ class ProviderClient:
         answer = await self._call(
             "capture",
             f"/psp/intents/{psp_ref}/capture",
-            wanted=Intent,
+            read=INTENT,
             json={"amount": amount},
             key=f"{psp_key}:capture",
         )
@@ -158,7 +167,7 @@ class ProviderClient:
         answer = await self._call(
             "cancel",
             f"/psp/intents/{psp_ref}/cancel",
-            wanted=Intent,
+            read=INTENT,
             json={},
             key=f"{psp_key}:cancel",
         )
@@ -169,7 +178,7 @@ class ProviderClient:
         answer = await self._call(
             "refund",
             "/psp/refunds",
-            wanted=GivenBack,
+            read=GIVEN_BACK,
             json={"intent_id": psp_ref, "amount": amount},
             key=f"{psp_key}:refund",
         )
@@ -177,8 +186,24 @@ class ProviderClient:
             return None if answer.status == "succeeded" else Unknown(f"status {answer.status}")
         return answer
 
+    async def events(self, *, after: str | None, limit: int) -> ListedEvents | Refused | Unknown:
+        """List what the provider announced or would have, from the event `after` on."""
+        params: dict[str, str | int] = {"limit": limit} | ({"after": after} if after else {})
+        return await self._call("list", "/psp/events", read=EVENTS, params=params)
+
+    async def settlement(self, day: date) -> list[SettledLine] | Refused | Unknown:
+        """Fetch the settlement file of a day, which for today ends now."""
+        params = {"day": day.isoformat()}
+        return await self._call("list", "/psp/settlement", read=settled_lines, params=params)
+
     async def _call(
-        self, call: str, path: str, *, wanted: type[T], key: str | None = None, **request: Any
+        self,
+        call: str,
+        path: str,
+        *,
+        read: Callable[[bytes], T],
+        key: str | None = None,
+        **request: Any,
     ) -> T | Refused | Unknown:
         """Return the body of a 200 or a definite no; anything else leaves us where we were."""
         response = await self._sent(call, path, key=key, **request)
@@ -190,7 +215,7 @@ class ProviderClient:
         if response.status_code != 200:
             return self._unknown(call, f"status {response.status_code}")
         try:
-            body = msgspec.json.decode(response.content, type=wanted)
+            body = read(response.content)
         except ValueError as error:  # a gateway's own page, or an answer that is not the provider's
             return self._unknown(call, f"unreadable answer: {error}")
         self._metrics.provider_calls.labels(call, "answered").inc()
