@@ -21,6 +21,7 @@ from locust.env import Environment
 
 from benchmarks.lateness import lateness
 from doorbuster.arrivals import Arrival
+from doorbuster.open_files import raise_open_files
 from doorbuster.operations import Attempt
 from doorbuster.plan import load_plan
 from doorbuster.rundir import RunDirectory, new_run, read_records
@@ -34,7 +35,6 @@ from scenarios.outcome import NOTHING, Answer, Judgement
 from scenarios.pool import Pool
 from scenarios.recording import Recording
 from scenarios.step import Result, Step
-from scenarios.traffic import allow_many_sockets
 
 CONNECTIONS = 32
 WARM_S = 0.5
@@ -62,7 +62,7 @@ class Bench:
         self.deadlines = Deadlines(self.clock.now_s, 3.0)
         self.requests = 0
         self.recording = Recording(self.run, self.plan, index=0, started_epoch_s=time.time())
-        allow_many_sockets()
+        raise_open_files()
 
     def client(self, pool: Pool | None = None) -> Client:
         return Client(self.shop, self.hosts, pool or Pool(self.deadlines))

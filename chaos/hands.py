@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, Unpack
 
 from chaos.calls import Call
+from chaos.pledge import Pledge
 from chaos.probe import proxy_listens
 from chaos.switches import SwitchApi, Switches
 from chaos.toxiproxy import ToxicMembers
@@ -67,9 +68,10 @@ class Hands:
         behaviours: Keeps apart the faults that want the provider to misbehave.
         on: The names of the faults that are on.
         given_up: The components that a fault has ended for good: the old primary of a failover.
-        pledges: The commands that end faults which would outlive us, by the faults' names.
+        pledges: What ends faults which would outlive us, by the faults' names.
         on_pledge: Told of all pledges when they change: whoever keeps them should we die.
-        on_call: Told before each call, which may take a while: a database is copied by one.
+        on_call: Told before each call and at each step of a fault, since they may take a while, and
+            how much longer than that the plan lets them.
         logs: The file that hooks' output goes to.
         listening: Says whether a proxy of the API at a URL takes connections.
         patience_s: How long to look for what a call should have changed.
@@ -83,16 +85,16 @@ class Hands:
     behaviours: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     on: set[str] = field(default_factory=set)
     given_up: set[str] = field(default_factory=set)
-    pledges: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    on_pledge: Callable[[Mapping[str, tuple[str, ...]]], None] = nobody_to_tell
-    on_call: Callable[[], None] = nobody_to_tell
+    pledges: dict[str, Pledge] = field(default_factory=dict)
+    on_pledge: Callable[[Mapping[str, Pledge]], None] = nobody_to_tell
+    on_call: Callable[[float], None] = nobody_to_tell
     logs: Path = Path(os.devnull)
     listening: Callable[[str, str], bool] = proxy_listens
     patience_s: float = 2.0
 
-    def pledge(self, fault: str, command: tuple[str, ...]) -> None:
-        """Have `fault` ended by `command` should we die before we do it."""
-        self.pledges[fault] = command
+    def pledge(self, fault: str, by: Pledge) -> None:
+        """Have `fault` ended so should we die before we do it."""
+        self.pledges[fault] = by
         self.on_pledge(self.pledges)
 
     def redeem(self, fault: str) -> None:
@@ -118,9 +120,12 @@ class Hands:
             time.sleep(LOOK_EVERY_S)
 
     @contextmanager
-    def called(self, call: Call, *, fault: str) -> Iterator[None]:
-        """Journal a call before and after it is made: when it took effect lies in between."""
-        self.on_call()
+    def called(self, call: Call, *, fault: str, takes_s: float = 0.0) -> Iterator[None]:
+        """Journal a call before and after it is made: when it took effect lies in between.
+
+        `takes_s` is what the plan gives it beyond what any call may take.
+        """
+        self.on_call(takes_s)
         self.journal.record("call", "point", call.line, fault=fault, before=True)
         try:
             yield
@@ -134,6 +139,7 @@ class Hands:
 
     def step(self, name: str, *, fault: str, **detail: str | float | bool | None) -> None:
         """Journal a stage within a fault."""
+        self.on_call(0.0)
         self.journal.record("step", "point", name, fault=fault, **detail)
 
 

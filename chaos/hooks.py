@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from chaos.calls import Call
 from chaos.hands import Acting, Hands, stuck
+from chaos.pledge import Pledge
 from doorbuster.components import RUN_MARK
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault, Hooks
@@ -19,7 +20,7 @@ from doorbuster.faults import Fault, Hooks
 @contextmanager
 def hooked(fault: Fault, kind: Hooks, hands: Hands) -> Acting:
     """Run `begin` and see the fault act, then run `end` and see it gone."""
-    hands.pledge(fault.name, kind.end)
+    hands.pledge(fault.name, Pledge(kind.end, kind.bound))
     try:
         succeed("begin", kind.begin, fault, kind, hands=hands)
         if kind.verify is not None:
@@ -74,7 +75,9 @@ def run(moment: str, command: Sequence[str], fault: Fault, kind: Hooks, *, hands
         "DOORBUSTER_SHOP_URL": topology.shop_url,
     }
     with (
-        hands.called(Call(f"hook {moment}", shlex.join(command)), fault=fault.name),
+        hands.called(
+            Call(f"hook {moment}", shlex.join(command)), fault=fault.name, takes_s=kind.bound
+        ),
         log_of(hands, f"$ {shlex.join(command)}  ({fault.name}, {moment})") as log,
     ):
         try:

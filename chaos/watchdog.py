@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from chaos.pledge import Pledge
 from chaos.toxiproxy import ToxiproxyApi
 from doorbuster import leftovers
 from doorbuster.errors import DoorbusterError
@@ -41,7 +42,7 @@ class Word(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froze
         proxy_api: A Toxiproxy that the run uses and did not start.
         sweeper: A command that removes what is neither process nor folder of this machine; it
             gets the run's id as its last argument.
-        undo: The commands that end the faults that nothing else would end, by the faults' names;
+        undo: What ends the faults that nothing else would end, by the faults' names;
             each time all of them.
         folder: Where those commands are run, in the first line: the director's working folder.
         lease_s: How long from now until the director is taken to hang.
@@ -52,7 +53,7 @@ class Word(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froze
     journal: str | None = None
     proxy_api: str | None = None
     sweeper: tuple[str, ...] | None = None
-    undo: dict[str, tuple[str, ...]] | None = None
+    undo: dict[str, Pledge] | None = None
     folder: str | None = None
     lease_s: float | None = None
     done: bool = False
@@ -66,7 +67,7 @@ class Charge:
         self.journal: str | None = None
         self.proxy_api: str | None = None
         self.sweeper: tuple[str, ...] | None = None
-        self.undo: dict[str, tuple[str, ...]] = {}
+        self.undo: dict[str, Pledge] = {}
         self.folder: str | None = None
         self.done = False
         self._lease_end_s: float | None = None
@@ -159,13 +160,18 @@ def sweep_elsewhere(sweeper: tuple[str, ...] | None, run_id: str) -> list[str]:
     return left
 
 
-def undo(commands: Mapping[str, tuple[str, ...]], *, folder: str | None) -> list[str]:
+def undo(pledges: Mapping[str, Pledge], *, folder: str | None) -> list[str]:
     """Run the commands that end faults; return a line for each that could not be ended."""
-    problems = {fault: run(command, folder=folder) for fault, command in commands.items()}
+    problems = {
+        fault: run(pledge.command, folder=folder, bound_s=pledge.bound_s)
+        for fault, pledge in pledges.items()
+    }
     return [f"fault {fault!r} ({problem})" for fault, problem in problems.items() if problem]
 
 
-def run(command: tuple[str, ...], *, folder: str | None = None) -> str:
+def run(
+    command: tuple[str, ...], *, folder: str | None = None, bound_s: float = SWEEPER_BOUND_S
+) -> str:
     """Run one command and return what went wrong, "" if nothing did."""
     try:
         subprocess.run(
@@ -174,7 +180,7 @@ def run(command: tuple[str, ...], *, folder: str | None = None) -> str:
             capture_output=True,
             check=True,
             text=True,
-            timeout=SWEEPER_BOUND_S,
+            timeout=bound_s,
         )
     except subprocess.CalledProcessError as error:
         return error.stderr.strip() or str(error)

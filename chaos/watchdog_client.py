@@ -11,6 +11,7 @@ from typing import Self
 
 import msgspec
 
+from chaos.pledge import Pledge
 from chaos.watchdog import Word
 from doorbuster.components import RUN_MARK
 from doorbuster.errors import DoorbusterError
@@ -31,6 +32,7 @@ class Watchdog:
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
+        self._undo_s = 0.0
 
     @classmethod
     def start(
@@ -113,9 +115,10 @@ class Watchdog:
         """
         self._say(Word(sweeper=command))
 
-    def use_undo(self, commands: Mapping[str, tuple[str, ...]]) -> None:
-        """Name all commands that end faults which would outlive us, by the faults' names."""
-        self._say(Word(undo=dict(commands)))
+    def use_undo(self, pledges: Mapping[str, Pledge]) -> None:
+        """Name all that ends faults which would outlive us, by the faults' names."""
+        self._undo_s = sum(pledge.bound_s for pledge in pledges.values())
+        self._say(Word(undo=dict(pledges)))
 
     def done(self) -> None:
         """Say that the run ended in order, and see the watchdog end."""
@@ -136,9 +139,10 @@ class Watchdog:
         """Close the pipe and wait; a watchdog that was not told of the end now sweeps."""
         assert self._process.stdin is not None
         self._process.stdin.close()
+        bound_s = END_BOUND_S + self._undo_s
         try:
-            self._process.wait(END_BOUND_S)
+            self._process.wait(bound_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            raise DoorbusterError(f"the watchdog did not end within {END_BOUND_S:g} s") from None
+            raise DoorbusterError(f"the watchdog did not end within {bound_s:g} s") from None

@@ -3,6 +3,7 @@
 It goes past the proxy, so no fault of the rehearsal stands between the shop and its final read.
 """
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from doorbuster.rundir import RunDirectory
 TIMEOUT_S: Final = 5.0
 READ_ATTEMPTS: Final = 5
 READ_PAUSE_S: Final = 1.0
+ROWS_AT_ONCE: Final = 1000
 
 
 def terms_of(plan: Plan) -> Iterator[tuple[Item, dict[str, int]]]:
@@ -46,6 +48,7 @@ def bearer(token: str) -> dict[str, str]:
 class BackOffice:
     """The reference shop's ops endpoints and the payment simulator's book.
 
+    `trust` says whose certificates to take, where it is spoken to over TLS.
     `transport` and `sleep` are for tests: what answers, and what waits between two readings.
     """
 
@@ -54,9 +57,12 @@ class BackOffice:
         topology: Topology,
         run: RunDirectory,
         *,
+        trust: ssl.SSLContext | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.on_rows: Callable[[], object] = lambda: None
+        """Called before each try to read a book and every thousand rows: that may take long."""
         self._sleep = sleep
         self._run = run
         self._provider_url = topology.provider_direct_url
@@ -65,6 +71,7 @@ class BackOffice:
             headers=bearer(topology.ops_token),
             timeout=TIMEOUT_S,
             trust_env=False,
+            verify=trust or True,
             transport=transport,
         )
 
@@ -116,6 +123,7 @@ class BackOffice:
         """Read a book, again if it breaks off: only a complete one counts."""
         problem: Exception | None = None
         for attempt in range(READ_ATTEMPTS):
+            self.on_rows()
             if attempt:
                 self._sleep(READ_PAUSE_S)
             try:
@@ -144,6 +152,8 @@ class BackOffice:
                     raise ReadFailed(f"has rows of an unknown table {table!r}")
                 files[table].write(msgspec.json.encode(row) + b"\n")
                 rows += 1
+                if rows % ROWS_AT_ONCE == 0:
+                    self.on_rows()
         if not ended:
             raise ReadFailed(f"broke off after {rows} rows")
         for table in tables:

@@ -24,7 +24,7 @@ def environment(*, proxy: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "git": git_state(Path(__file__).parents[1]),
         "host": {
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": usable_cores(),
             "memory_bytes": psutil.virtual_memory().total,
             "kernel": platform.release(),
             "machine": platform.machine(),
@@ -33,6 +33,13 @@ def environment(*, proxy: str) -> dict[str, Any]:
         "versions": {name: metadata.version(name) for name in LIBRARIES},
         "started_at": datetime.now(UTC).isoformat(),
     }
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use; all there are where the system does not say."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

@@ -13,7 +13,8 @@ class OperationSecond(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `due` counts those whose outcome is known by now; `served` are ok or refused within the
     operation's limit, `good` are ok within it. `begun` counts those that were begun, whether their
-    outcome is known or not; it is 0 where nobody counts them.
+    outcome is known or not, but for those that the shop itself calls pending; it is 0 where nobody
+    counts them, and a row that takes some back is negative.
     """
 
     second: int

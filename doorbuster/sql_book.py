@@ -1,7 +1,7 @@
 """A book that is read by SQL: a query for each table, on one read-only snapshot of Postgres."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -35,15 +35,24 @@ def require_dsn(dsn: str, *, name: str, allow_hosts: tuple[str, ...]) -> str:
     return dsn
 
 
-def copy_by_sql(dsn: str, queries: Mapping[str, str], into: Path, tables: Tables) -> int:
+def copy_by_sql(
+    dsn: str,
+    queries: Mapping[str, str],
+    into: Path,
+    tables: Tables,
+    *,
+    on_rows: Callable[[], object] = lambda: None,
+) -> int:
     """Write what the queries answer, a file for each table, and return the number of rows.
+
+    `on_rows` is called before each query and every thousand rows: all of it may take long.
 
     Raises:
         ReadFailed: The database does not answer, a query is wrong, or a row is not what the
             table's rows have to be.
     """
     try:
-        return asyncio.run(_copied(dsn, queries, into, tables))
+        return asyncio.run(_copied(dsn, queries, into, tables, on_rows=on_rows))
     except (
         OSError,
         asyncpg.PostgresError,
@@ -53,16 +62,26 @@ def copy_by_sql(dsn: str, queries: Mapping[str, str], into: Path, tables: Tables
         raise ReadFailed(f"by SQL: {error or type(error).__name__}") from error
 
 
-async def _copied(dsn: str, queries: Mapping[str, str], into: Path, tables: Tables) -> int:
+async def _copied(
+    dsn: str,
+    queries: Mapping[str, str],
+    into: Path,
+    tables: Tables,
+    *,
+    on_rows: Callable[[], object],
+) -> int:
     connection = await asyncpg.connect(dsn, timeout=CONNECT_BOUND_S, command_timeout=QUERY_BOUND_S)
     rows = 0
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             for table, query in queries.items():
+                on_rows()
                 with (into / f"{table}.ndjson.partial").open("wb") as file, _told(table):
                     async for row in connection.cursor(query, prefetch=ROWS_AT_ONCE):
                         file.write(line_of(dict(row), tables[table]))
                         rows += 1
+                        if rows % ROWS_AT_ONCE == 0:
+                            on_rows()
     finally:
         await connection.close(timeout=CONNECT_BOUND_S)
     for table in queries:

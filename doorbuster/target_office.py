@@ -5,6 +5,7 @@ A shop elsewhere opens by its own means, and when it has come to rest is the pla
 
 import os
 import shutil
+import ssl
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,8 +27,15 @@ from doorbuster.sql_book import Tables, copy_by_sql, require_dsn
 class TargetOffice(BackOffice):
     """What `stack: external` has for a back office."""
 
-    def __init__(self, target: Target, topology: Topology, run: RunDirectory) -> None:
-        super().__init__(topology, run)
+    def __init__(
+        self,
+        target: Target,
+        topology: Topology,
+        run: RunDirectory,
+        *,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(topology, run, trust=trust)
         self._target = target
         self._secrets = secrets_of(target)
         self._rests_since_s: float | None = None
@@ -55,7 +63,8 @@ class TargetOffice(BackOffice):
             self._client.headers = httpx.Headers(bearer(token))
             return self._read(book.url, into, tables)
         if book.dsn_env is not None:
-            return copy_by_sql(self._secrets[book.dsn_env], book.queries, into, tables)
+            dsn = self._secrets[book.dsn_env]
+            return copy_by_sql(dsn, book.queries, into, tables, on_rows=self.on_rows)
         return _copied(Path(str(book.folder)), into, tables)
 
 

@@ -119,8 +119,9 @@ def is_met(
     """Tell whether each of the last seconds of the condition's window was beyond its limit.
 
     An operation that was begun and has no outcome after `settled_s` counts as an error: it was
-    tried in vain at least once, and is tried on for as long as its shopper's patience lasts. A
-    second in which nothing was begun says nothing, so the condition is not met.
+    tried in vain at least once, and is tried on for as long as its shopper's patience lasts. What
+    the shop has answered is `pending` is not counted as begun until its outcome is known. A second
+    in which nothing was begun says nothing, so the condition is not met.
     """
     last = int(now_s) - settled_s
     seconds = range(last - round(condition.window_s) + 1, last + 1)

@@ -10,6 +10,7 @@ import traceback
 import gevent
 
 from doorbuster.errors import DoorbusterError
+from scenarios.director import Line
 from scenarios.driver import fire_request, run_in_locust
 from scenarios.order import StartSignal, TrafficOrder, decoded
 from scenarios.traffic import Traffic
@@ -17,7 +18,7 @@ from scenarios.traffic import Traffic
 
 def main() -> int:
     try:
-        return serve()
+        return serve(Line())
     except DoorbusterError as error:
         sys.stderr.write(f"traffic: {error}\n")
         return DoorbusterError.exit_code
@@ -26,7 +27,7 @@ def main() -> int:
         return DoorbusterError.exit_code
 
 
-def serve() -> int:
+def serve(director: Line) -> int:
     """Prepare by the first line, say `ready`, run from the second line on.
 
     Either line may never come, because the director has gone or gave up: that is no failure.
@@ -35,8 +36,7 @@ def serve() -> int:
     if not (line := sys.stdin.buffer.readline()):
         return 0
     traffic = Traffic(decoded(line, TrafficOrder), fire_request)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    director.tell(b"ready")
     if not (line := sys.stdin.buffer.readline()):
         return 0
     run = traffic.prepare(decoded(line, StartSignal).zero_monotonic_s)

@@ -39,9 +39,14 @@ class Wire(Protocol):
 
 
 class Recorder(Protocol):
-    """Writes down what is about to happen and what came of it."""
+    """Writes down what is about to happen and what came of it.
+
+    What was `begun` and is neither `answered` nor `completed` after a while is taken for an error;
+    `answered` takes it back until it is begun again, such as right before its completion.
+    """
 
     def begun(self, step: Step) -> None: ...
+    def answered(self, step: Step) -> None: ...
     def invoked(self, step: Step, at_s: float) -> None: ...
     def completed(self, step: Step, result: Result) -> None: ...
 
@@ -68,7 +73,8 @@ class Surroundings:
 class _Trial:
     """One step's attempts so far; `began_s` while one is under way.
 
-    `sent_s` is the send of its first request, `reply` what its last one got.
+    `sent_s` is the send of its first request, `reply` what its last one got; `was_pending` says
+    that the shop knows of it, so that it does not hang however long it takes.
     """
 
     step: Step
@@ -80,6 +86,7 @@ class _Trial:
     sent_s: float | None = None
     reply: Reply | None = None
     service_from_s: float | None = None
+    was_pending: bool = False
 
     def once(self) -> bool:
         """Make one attempt and return whether another may help, and can do no harm."""
@@ -91,6 +98,8 @@ class _Trial:
         ended_s = self.reply.ended_s if self.reply else around.clock.now_s()
         if judgement.outcome == "pending":
             assert spoken.poll, "the adapter lets nothing be pending that cannot be polled"
+            around.recorder.answered(step)
+            self.was_pending = True
             judgement = _until_final(step, judgement, spoken.poll, self.wire, around)
             ended_s = around.clock.now_s()
         assert judgement.outcome != "pending"
@@ -172,6 +181,8 @@ def carry_out(step: Step, wire: Wire, around: Surroundings, *, tries: int = 1000
     finally:
         trial.stop()
         result = trial.result()
+        if trial.was_pending:
+            around.recorder.begun(step)
         around.recorder.completed(step, result)
     return result
 

@@ -31,6 +31,10 @@ class OperationCounts:
         """Count one operation that is under way."""
         self._row(second, op)["begun"] += 1
 
+    def answered(self, second: int, op: str) -> None:
+        """Count one of those no more."""
+        self._row(second, op)["begun"] -= 1
+
     def count(self, second: int, op: str, ending: Ending, intended_s: float) -> None:
         """Count one operation; a refusal within the limit is served, only an ok is good."""
         row = self._row(second, op)

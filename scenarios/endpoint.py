@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from doorbuster.errors import MissingPrerequisite, PlanError
+from doorbuster.trust import trusting
 
 _PORTS: Final = {"http": 80, "https": 443}
 _ADDRESSES_AT_MOST: Final = 4
@@ -118,16 +119,6 @@ class Hosts:
             self._tls = trusting(self._ca_file)
             self._tls.set_alpn_protocols(["http/1.1"])
         return self._tls
-
-
-def trusting(ca_file: str | None) -> ssl.SSLContext:
-    """Return what verifies servers by the certificates in a file, or the system's."""
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise PlanError(
-            f"traffic.ca_file {ca_file!r}: {error}; expected certificates in PEM"
-        ) from error
 
 
 def pin(base_url: str, allow_hosts: Collection[str]) -> Endpoint:

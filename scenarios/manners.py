@@ -52,7 +52,7 @@ def _seconds(text: str) -> float | None:
     if text.isascii() and text.isdecimal() and len(text) < 10:
         return float(text)
     try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
+        at_s = parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):  # the latter where a zone or a year is beyond all dates
         return None  # what cannot be read asks for nothing
-    return max(0.0, at.timestamp() - time.time())
+    return max(0.0, at_s - time.time())

@@ -1,32 +1,35 @@
 """A plain Locust file as traffic: each arrival of the plan is one user of it, for one task.
 
 The arrivals stay the plan's: a user begins when the clock says so, does `on_start`, one task chosen
-by weight, and `on_stop`. Each request event is recorded as an operation `request`.
+by weight (see `locust_pass`), and `on_stop`. Each request event is recorded as an operation
+`request`; from the call to its return a request is under way, so that stop conditions see those
+that hang.
 """
 
 import logging
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import gevent
 import locust
 from locust.env import Environment
-from locust.exception import InterruptTaskSet, RescheduleTask, StopUser
-from locust.user.task import DefaultTaskSet
 from locust.util.load_locustfile import load_locustfile
 
 from doorbuster.arrivals import Arrival
 from doorbuster.errors import PlanError
 from doorbuster.operations import REQUEST, Attempt, Outcome
 from scenarios.attempts import Surroundings
-from scenarios.outcome import NOTHING
+from scenarios.locust_client import let_go, watch
+from scenarios.locust_pass import Pass, endless
+from scenarios.outcome import INFO_STOPPED, NOTHING
 from scenarios.step import Result, Step
 
 logger = logging.getLogger(__name__)
 
 PERSONA: Final = "locust"
-_ENDS: Final = (StopUser, InterruptTaskSet, RescheduleTask)
-"""How a task says that it is over."""
 
 
 class LocustUsers:
@@ -46,24 +49,37 @@ class LocustUsers:
         events.init.fire(environment=self._environment, runner=None, web_ui=None)
 
     def visit(self, arrival: Arrival) -> None:
-        """Be one user for one task; what a task raises is counted, as Locust does."""
+        """Be one user for one pass; what a task raises is counted, as Locust does."""
         choices = random.Random(f"{self._seed}/{arrival.index}")
         user_class = choices.choices(self._classes, self._weights)[0]
         user = user_class(self._environment)
-        try:
-            user.on_start()
-            tasks: Any = DefaultTaskSet(user)
-            tasks.execute_task(choices.choice(user.tasks))
-        except _ENDS:
-            pass
-        except Exception as error:  # a user's code may raise anything
-            logger.exception("a task of %s failed", user_class.__name__)
+
+        def failed(error: Exception) -> None:
+            logger.error("a task of %s failed", user_class.__name__, exc_info=error)
             events: Any = self._environment.events
             events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
             now_s = self._around.clock.now_s()
             self._complete(now_s, now_s, "info", "task_failed")
+
+        watch(user, self._under_way)
+        try:
+            Pass(user, choices, failed=failed).go()
         finally:
-            user.on_stop()
+            let_go(user)
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        """Count a request as begun until its call returns; one that is cut off then is unknown."""
+        began_s = self._around.clock.now_s()
+        step = self._step(began_s)
+        self._around.recorder.begun(step)
+        try:
+            yield
+        except gevent.GreenletExit:
+            self._complete(began_s, self._around.clock.now_s(), "info", INFO_STOPPED)
+            raise
+        finally:
+            self._around.recorder.answered(step)
 
     def _record(self, *, response_time: float, exception: Any = None, **told: Any) -> None:
         """Write down one request; one that failed may have had an effect all the same."""
@@ -79,8 +95,15 @@ class LocustUsers:
     def _complete(
         self, began_s: float, ended_s: float, outcome: Outcome, reason: str | None
     ) -> None:
+        step = self._step(began_s)
+        attempt = Attempt(outcome, ended_s, began_s, reason)
+        result = Result(outcome, reason, ended_s, began_s, (attempt,), NOTHING)
+        self._around.recorder.begun(step)
+        self._around.recorder.completed(step, result)
+
+    def _step(self, began_s: float) -> Step:
         self._number += 1
-        step = Step(
+        return Step(
             id=f"request-{self._number}",
             op=REQUEST,
             arrival=0,
@@ -89,9 +112,6 @@ class LocustUsers:
             user_ref=PERSONA,
             due_s=began_s,
         )
-        attempt = Attempt(outcome, ended_s, began_s, reason)
-        result = Result(outcome, reason, ended_s, began_s, (attempt,), NOTHING)
-        self._around.recorder.completed(step, result)
 
 
 def user_classes(path: Path) -> list[Any]:
@@ -110,4 +130,10 @@ def user_classes(path: Path) -> list[Any]:
     classes = [user_class for user_class in found.values() if user_class.tasks]
     if not classes:
         raise PlanError(f"traffic.locustfile {str(path)!r}: expected a User class with tasks")
+    for user_class in classes:
+        if (name := endless(user_class.tasks)) is not None:
+            raise PlanError(
+                f"traffic.locustfile {str(path)!r}: {name} is a MarkovTaskSet, which has no end; "
+                "expected a TaskSet (one task of it is done) or a SequentialTaskSet (each once)"
+            )
     return classes

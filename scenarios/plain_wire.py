@@ -17,17 +17,22 @@ RECEIVE_BYTES: Final = 65_536
 class PlainWire:
     """Sends one request at a time, each over a connection of its own, with the cookies so far.
 
-    `via` is the host and port to connect to; `url` says whether that is TLS and under which name.
+    `via` is the host and port to connect to; `url` says whether that is TLS and under which name,
+    and `trust` whose certificates are taken then.
     """
 
-    def __init__(self, url: SplitResult, via: tuple[str, int]) -> None:
+    def __init__(
+        self, url: SplitResult, via: tuple[str, int], *, trust: ssl.SSLContext | None = None
+    ) -> None:
         self._url = url
+        self._trust = trust or ssl.create_default_context()
         self._via = via
         self._cookies: dict[str, str] = {}
 
     def exchange(self, request: bytes) -> Reply:
         sent_s: float | None = None
         reader = ResponseReader()
+        reader.expect(head=request.startswith(b"HEAD "))
         try:
             with closing(self._connected()) as connection:
                 connection.sendall(self._with_cookies(request))
@@ -53,8 +58,7 @@ class PlainWire:
         connection = socket.create_connection(self._via, TIMEOUT_S)
         if self._url.scheme != "https":
             return connection
-        context = ssl.create_default_context()
-        return context.wrap_socket(connection, server_hostname=self._url.hostname)
+        return self._trust.wrap_socket(connection, server_hostname=self._url.hostname)
 
     def _keep_cookies(self, answer: Answer) -> None:
         for name, value in answer.headers:

@@ -60,6 +60,10 @@ class Recording:
         """Count an operation whose outcome nobody knows yet."""
         self._counts.begun(floor(step.due_s), step.op)
 
+    def answered(self, step: Step) -> None:
+        """Take back that an operation was begun: it does not hang, whatever becomes of it."""
+        self._counts.answered(floor(step.due_s), step.op)
+
     def invoked(self, step: Step, at_s: float) -> None:
         """Write down an operation that may change the shop, before its first byte leaves."""
         self._write(

@@ -24,6 +24,7 @@ class ResponseReader:
         "_body_bytes",
         "_cause",
         "_coded",
+        "_head",
         "_in_body",
         "_parser",
         "_parts",
@@ -37,10 +38,17 @@ class ResponseReader:
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
+        self._head = False
         self.expect()
 
-    def expect(self) -> None:
-        """Prepare for the response to the next request."""
+    def expect(self, *, head: bool = False) -> None:
+        """Prepare for the response to the next request; to a HEAD none has a body.
+
+        Its headers are those of a GET all the same, so a length in them is not what follows.
+        """
+        if self._head:  # the parser still waits for a body
+            self._parser = httptools.HttpResponseParser(self)
+        self._head = head
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.complete = False
@@ -93,9 +101,13 @@ class ResponseReader:
         if not self.complete:
             self.status = self._parser.get_status_code()
             self._in_body = self.status >= 200
+            if self._head and self._in_body:
+                self._finish()
+                self.reusable = self._parser.should_keep_alive()
 
     def on_body(self, part: bytes) -> None:
         if self.complete:
+            self.reusable = False
             return
         self._body_bytes += len(part)
         if self._body_bytes > BODY_LIMIT_BYTES:
@@ -117,7 +129,7 @@ class ResponseReader:
     def _finish(self) -> None:
         self.complete = True
         self.body = b"".join(self._parts)
-        if self._coded and self._cause is None:
+        if self._coded and self._cause is None and not self._head:
             self._decode()
 
     def _decode(self) -> None:

@@ -63,7 +63,7 @@ class Session:
         self.choices = shopper.choices
         self.closes_s = hours.closes_s
         self._hours = hours
-        self.visit = Visit()
+        self.visit = Visit(reserving_buys="pay" not in around.operations)
         self._wire = wire
         self._around = around
         self._run_id = run_id

@@ -1,7 +1,6 @@
 """Traffic of one process: an order turned into arrivals, sessions and files."""
 
 import random
-import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from gevent import socket
 
 from doorbuster.arrivals import Arrival, arrivals
 from doorbuster.errors import TargetNotReady
+from doorbuster.open_files import raise_open_files
 from doorbuster.plan.model import Plan
 from doorbuster.rundir import RunDirectory
 from scenarios.additions import additions_of
@@ -54,7 +54,7 @@ class Traffic:
         everyone = arrivals(self._plan.traffic, self._plan.seed)
         self._arrivals = stripe(everyone, index=order.index, count=order.count)
         self._loop: OpenLoop | None = None
-        allow_many_sockets()
+        raise_open_files()  # every session has a socket
 
     def require_shop(self, *, within_s: float) -> None:
         """Insist that the shop takes connections from here."""
@@ -202,9 +202,3 @@ def stripe(everyone: list[Arrival], *, index: int, count: int) -> list[Arrival]:
 def share_of(total: int, *, index: int, count: int) -> int:
     """Return one process's share of a whole number; together the shares are the number."""
     return total // count + (index < total % count)
-
-
-def allow_many_sockets() -> None:
-    """Raise the soft limit of open files to the hard one: every session has a socket."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -22,9 +22,10 @@ _REACHED: Final[Mapping[str, Stage]] = {
 
 
 class Visit:
-    """Follows one session's results."""
+    """Follows one session's results; where `reserving_buys` nobody is asked to pay afterwards."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reserving_buys: bool = False) -> None:
+        self._bought_by = "reserve" if reserving_buys else "pay"
         self.lost: str | None = "looked"
         self._stage = 0
 
@@ -55,10 +56,11 @@ class Visit:
         if op not in _REACHED:
             return
         self._reach(_REACHED[op])
-        if op == "reserve":
-            self.lost = "abandoned"
-        elif op == "pay":
+        if op == self._bought_by:
+            self._reach("paid")
             self.lost = None
+        elif op == "reserve":
+            self.lost = "abandoned"
 
     def _reach(self, stage: Stage) -> None:
         self._stage = max(self._stage, STAGES.index(stage))

@@ -12,7 +12,8 @@ from scenarios.endpoint import Endpoint
 from scenarios.outcome import Answer, Cause, NoAnswer, Reply
 from scenarios.response import ResponseReader
 
-_SAFE: Final = (b"GET ", b"HEAD ", b"OPTIONS ")
+HEAD: Final = b"HEAD "
+_SAFE: Final = (b"GET ", HEAD, b"OPTIONS ")
 _OUR_OWN_LIMITS: Final = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS)
 
 
@@ -62,7 +63,7 @@ class Connection:
                 self._open(began_s)
             reader = self._reader
             assert reader is not None
-            reader.expect()
+            reader.expect(head=request.startswith(HEAD))
             channel.deadline_s = began_s + deadlines.timeout_s
             channel.send(request)
             cause: Cause | None = None

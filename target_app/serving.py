@@ -27,7 +27,8 @@ LAST_REQUESTS_S = 0.3
 
 def raise_file_limit() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY:  # without a hard limit, macOS takes no soft one of that
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def bound_socket(host: str, port: int, *, shared: bool) -> socket.socket:

@@ -5,6 +5,7 @@ Both sell `stock` units, take `client_ref` as a note, and keep books that they s
 
 import json
 import secrets
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -153,8 +154,20 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 1024
 
 
+def opened(server: ThreadingHTTPServer, tls: ssl.SSLContext | None) -> str:
+    """Return the server's URL, over TLS if it is to be."""
+    address = f"127.0.0.1:{server.server_address[1]}"
+    if tls is None:
+        return f"http://{address}"
+    # The handshake in the thread of the connection: one that hangs holds nobody else up.
+    server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    return f"https://{address}"
+
+
 @contextmanager
-def other_shop(respond: Respond, *, stock: int = 1_000_000) -> Iterator[OtherShop]:
+def other_shop(
+    respond: Respond, *, stock: int = 1_000_000, tls: ssl.SSLContext | None = None
+) -> Iterator[OtherShop]:
     """Run a shop on a free port until the body ends."""
     shop = OtherShop(stock)
 
@@ -191,7 +204,7 @@ def other_shop(respond: Respond, *, stock: int = 1_000_000) -> Iterator[OtherSho
             """Say nothing."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    shop.url = f"http://127.0.0.1:{server.server_address[1]}"
+    shop.url = opened(server, tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

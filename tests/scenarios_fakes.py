@@ -182,7 +182,9 @@ def traffic(
     try:
         process.stdin.write(msgspec.json.encode(order) + b"\n")
         process.stdin.flush()
-        assert process.stdout.readline() == b"ready\n", process.stderr and process.stderr.read()
+        if (said := process.stdout.readline()) != b"ready\n":
+            process.kill()
+            raise AssertionError((said, *process.communicate()))
         zero_s = time.monotonic() + loaded.plan.traffic.warmup + 0.1
         process.stdin.write(msgspec.json.encode(StartSignal(zero_s)) + b"\n")
         process.stdin.flush()
@@ -241,6 +243,9 @@ class Notebook:
 
     def begun(self, step: Step) -> None:
         self.lines.append(("begun", step))
+
+    def answered(self, step: Step) -> None:
+        self.lines.append(("answered", step))
 
     def invoked(self, step: Step, at_s: float) -> None:
         self.lines.append(("invoke", step))

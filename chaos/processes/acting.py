@@ -37,7 +37,8 @@ def kill(component: Component, fault: Fault, hands: Hands) -> None:
 
 def end(component: Component, fault: Fault, hands: Hands, *, grace_s: float) -> None:
     """Ask it to end, as a deployment does, and end it at once if it does not in time."""
-    act("stop", component, partial(component.end, grace_s), fault=fault, hands=hands)
+    with hands.called(Call("stop", component.name), fault=fault.name, takes_s=grace_s):
+        component.end(grace_s)
     hands.require_seen(partial(is_ended, component), what=f"the end of {component.name}")
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import resource
 import secrets
 import signal
 import sys
@@ -20,6 +19,7 @@ from chaos.proxy.metrics import Metrics
 from chaos.proxy.proxies import Proxies
 from chaos.proxy.proxy import Proxy
 from chaos.proxy.tally import Totals
+from doorbuster.open_files import raise_open_files
 
 log = logging.getLogger("doorbuster.proxy")
 
@@ -43,7 +43,7 @@ class ServerOptions:
 
 def run(options: ServerOptions) -> None:
     """Serve until SIGINT or SIGTERM."""
-    _raise_file_limit()
+    raise_open_files()  # each connection takes two
     uvloop.run(serve(options))
 
 
@@ -77,16 +77,14 @@ async def populate(proxies: Proxies, config: Path) -> None:
     try:
         await proxies.populate(_wanted(config), applied)
     except OSError as error:
-        log.warning("config %s: %s", config, error.strerror or error)
+        why = error.strerror or error
+        log.warning("config %s cannot be read (%s): starting without its proxies", config, why)
     except ApiError as error:
-        log.warning("config %s: %s (proxies made: %d)", config, error.text, len(applied))
+        made = len(applied)
+        log.warning(
+            "config %s is wrong (%s): starting with %d of its proxies", config, error.text, made
+        )
 
 
 def _wanted(config: Path) -> list[Body]:
     return parse_array(config.read_bytes())
-
-
-def _raise_file_limit() -> None:
-    """Allow as many connections as the machine does; each takes two files."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

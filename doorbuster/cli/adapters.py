@@ -5,7 +5,7 @@ from pathlib import Path
 from doorbuster.errors import PlanError
 from doorbuster.plan import Plan
 from doorbuster.plan.recorded import read_columns
-from scenarios.endpoint import trusting
+from doorbuster.trust import trusting
 from scenarios.shops import KnownShop, known_shop
 
 

@@ -62,7 +62,7 @@ class Guard:
         self.watchdog.renew(lease_s)
         if self.lock is not None:
             with suppress(OSError):
-                self.lock.renew(WAITING_LEASE_S)
+                self.lock.renew(max(lease_s, WAITING_LEASE_S))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 from chaos.inflict import Hands, inflict
 from chaos.standing import fallen, standing
 from chaos.toxiproxy import ToxiproxyApi
+from doorbuster.backoffice import BackOffice
 from doorbuster.cli.guard import WAITING_LEASE_S, Guard
 from doorbuster.cli.interrupts import Interrupts
 from doorbuster.cli.plans import reference_shop
@@ -100,7 +101,7 @@ class Plug:
         return Parts(
             stack=self.stack,
             traffic=self._traffic,
-            shop=lambda topology: office_of(self.plan, topology, self.run),
+            shop=self._shop,
             inflict=self._inflict,
             standing=self._standing,
             sample=lambda topology, clock: samples_of(self.plan, topology, clock, self.run),
@@ -122,6 +123,7 @@ class Plug:
             edge_host=self.elsewhere.host if self.elsewhere else LOOPBACK,
         )
         self.interrupts.start()
+        self.guard.renew(self.guard.stack.starts_within_s)
         with self.guard.stack.bring_up(order) as topology:
             self.interrupts.starting = False
             described = self._described_proxy(topology)
@@ -136,6 +138,11 @@ class Plug:
                 self.screen.say("ending the stack ...")
                 if self._api is not None:
                     self._api.close()
+
+    def _shop(self, topology: Topology) -> BackOffice:
+        office = office_of(self.plan, topology, self.run)
+        office.on_rows = lambda: self.guard.renew(WAITING_LEASE_S)
+        return office
 
     def _described_proxy(self, topology: Topology) -> str:
         if not topology.proxies:
@@ -189,7 +196,7 @@ class Plug:
                 self.journal,
                 seed=self.plan.seed,
                 on_pledge=self.guard.watchdog.use_undo,
-                on_call=lambda: self.guard.renew(WAITING_LEASE_S),
+                on_call=lambda takes_s: self.guard.renew(WAITING_LEASE_S + takes_s),
                 logs=log,
             )
         return self._hands

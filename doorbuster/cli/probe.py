@@ -12,6 +12,7 @@ from doorbuster.plan import Plan
 from doorbuster.plan.document import parsed
 from doorbuster.plan.target import Target
 from doorbuster.stack.external import require_marker, resolved
+from doorbuster.trust import trusting
 from scenarios.adapter import line_of, reference_text
 from scenarios.plain_wire import PlainWire
 from scenarios.probing import Probe
@@ -31,9 +32,10 @@ def probe(plan: Plan, at: str | None) -> None:
             f"--probe: {plan.shop} is a class; expected an adapter file, which has rules"
         )
     address = resolved(target)
-    require_marker(target, address)
+    trust = trusting(plan.traffic.ca_file)
+    require_marker(target, address, trust)
     host, _, port = address.rpartition(":")
-    wire = PlainWire(urlsplit(target.base_url), (host.strip("[]"), int(port)))
+    wire = PlainWire(urlsplit(target.base_url), (host.strip("[]"), int(port)), trust=trust)
     run_id = f"probe-{time.time_ns():x}"
     users = users_of(plan.traffic.data)
     user = users.row(0) if users else None

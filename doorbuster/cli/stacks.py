@@ -17,6 +17,7 @@ from doorbuster.stack.embedded import embedded
 from doorbuster.stack.external import external
 from doorbuster.stack.order import StackOrder
 from doorbuster.stack.proxies import OwnProxy, SharedProxy
+from doorbuster.trust import trusting
 
 ProxyName = Choice
 StackName = Literal["embedded", "containers", "external"]
@@ -31,26 +32,29 @@ class ChosenStack:
         shared_proxy: The URL of a proxy that others may use as well.
         sweeper: The command that removes what is left of a run where processes and folders are
             not all of it; the run's id is its last argument.
+        starts_within_s: How long bringing it up may take before whoever does it is taken to hang.
     """
 
     bring_up: Callable[[StackOrder], AbstractContextManager[Topology]]
     proxy: Callable[[str], str]
     shared_proxy: str | None = None
     sweeper: tuple[str, ...] | None = None
+    starts_within_s: float = 300.0
 
 
 def stack_of(plan: Plan, proxy: ProxyName) -> ChosenStack:
     """Return the stack that a plan wants."""
     if plan.target is None:
         return choose_stack(plan.stack, proxy)
+    trust = trusting(plan.traffic.ca_file)
     if not plan.faults:
         return ChosenStack(
-            bring_up=partial(external, target=plan.target, proxy=None),
+            bring_up=partial(external, target=plan.target, proxy=None, trust=trust),
             proxy=lambda _version: "no proxy",
         )
     choice = choose_proxy(proxy, environ=os.environ, which=shutil.which)
     return ChosenStack(
-        bring_up=partial(external, target=plan.target, proxy=own_or_shared(choice)),
+        bring_up=partial(external, target=plan.target, proxy=own_or_shared(choice), trust=trust),
         proxy=choice.described,
         shared_proxy=choice.url,
     )
@@ -83,6 +87,7 @@ def on_containers() -> ChosenStack:
         bring_up=partial(containers, images=images),
         proxy=lambda version: f"Toxiproxy {version} in a container of {images.toxiproxy}",
         sweeper=(sys.executable, "-m", "doorbuster.stack.containers"),
+        starts_within_s=3600.0,  # images that are not here are pulled, over whatever there is
     )
 
 

@@ -14,6 +14,7 @@ from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory
 from doorbuster.samples import sampling
 from doorbuster.target_office import TargetOffice, secrets_of
+from doorbuster.trust import trusting
 
 
 def require_means(plan: Plan) -> None:
@@ -62,7 +63,8 @@ def way_to(plan: Plan, topology: Topology) -> dict[str, Any]:
 
 def office_of(plan: Plan, topology: Topology, run: RunDirectory) -> BackOffice:
     if plan.target is not None:
-        return TargetOffice(plan.target, topology, run)
+        trust = trusting(plan.traffic.ca_file)
+        return TargetOffice(plan.target, topology, run, trust=trust)
     return BackOffice(topology, run)
 
 

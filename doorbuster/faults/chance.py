@@ -1,6 +1,7 @@
 """Faults drawn by chance from a seed: a stretch of a plan becomes faults like any others."""
 
 import random
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -112,13 +113,34 @@ def _one(wanted: RandomFaults, chance: random.Random, *, begins_s: float, ground
     return Drawn(kind, on, begins_s, lasts_s, settings)
 
 
-def as_faults(wanted: RandomFaults, *, seed: int, ground: Ground) -> list[dict[str, Any]]:
-    """Return the drawn faults as a plan's lines would say them, so that they can be kept."""
-    phase, offset_s = split_anchor(wanted.at)
-    lines: list[dict[str, Any]] = []
-    for number, each in enumerate(draw(wanted, seed=seed, ground=ground), 1):
-        for line in each.lines(number):
-            from_phase_s = round(offset_s + line["at"], 6)
-            sign = "-" if from_phase_s < 0 else "+"
-            lines.append({**line, "at": f"{phase}{sign}{duration_text(abs(from_phase_s))}"})
-    return lines
+Lines = list[dict[str, Any]]
+
+
+def as_faults(
+    wanted: RandomFaults,
+    *,
+    seed: int,
+    ground: Ground,
+    fits: Callable[[Lines], bool] = lambda _: True,
+) -> Lines:
+    """Return the drawn faults as a plan's lines would say them, so that they can be kept.
+
+    Args:
+        wanted: Within which limits.
+        seed: Which of all draws.
+        ground: The shop that they are for.
+        fits: Says whether a draw goes together with the rest of the plan; else it is left out.
+    """
+    drawn = draw(wanted, seed=seed, ground=ground)
+    each = (_anchored(one.lines(number), wanted.at) for number, one in enumerate(drawn, 1))
+    return [line for lines in each if fits(lines) for line in lines]
+
+
+def _anchored(lines: Lines, anchor: str) -> Lines:
+    phase, offset_s = split_anchor(anchor)
+    found: Lines = []
+    for line in lines:
+        from_phase_s = round(offset_s + line["at"], 6)
+        sign = "-" if from_phase_s < 0 else "+"
+        found.append({**line, "at": f"{phase}{sign}{duration_text(abs(from_phase_s))}"})
+    return found

@@ -1,9 +1,10 @@
 """What the faults of a plan need of the rest of the plan, and of each other."""
 
-from itertools import combinations
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from doorbuster.faults import Fault, ProcessKind
+from doorbuster.faults import Fault
+from doorbuster.plan.overlaps import NODE_B, Timed, clashes, primary_at
 
 if TYPE_CHECKING:
     from doorbuster.plan.model import Plan
@@ -18,7 +19,9 @@ def check_faults(plan: "Plan") -> None:
         _check_replicas(plan, fault)
         _check_lock(plan, fault)
     _check_roles(plan)
-    _check_overlaps(plan)
+    timed = [Timed(fault, *plan.fault_span_s(fault)) for fault in plan.faults]
+    _check_restores(timed)
+    _check_overlaps(timed)
 
 
 def _check_moment(plan: "Plan", fault: Fault) -> None:
@@ -87,19 +90,17 @@ def _check_roles(plan: "Plan") -> None:
             turned_by = None
 
 
-def _check_overlaps(plan: "Plan") -> None:
-    """Refuse two faults of the same processes at once: one could not be seen to act."""
-    of_processes = [fault for fault in plan.faults if isinstance(fault.kind, ProcessKind)]
-    for one, other in combinations(of_processes, 2):
-        begins_s, ends_s = plan.fault_span_s(one)
-        other_begins_s, other_ends_s = plan.fault_span_s(other)
-        together = begins_s < other_ends_s and other_begins_s < ends_s
-        if together and _same_processes(one.on, other.on) and one.hog is other.hog is None:
+def _check_restores(timed: Sequence[Timed]) -> None:
+    """A restore brings both nodes back as it found them, and so may not end between two roles."""
+    for restore in timed:
+        if restore.fault.restore is not None and primary_at(restore.ends_s, timed) == NODE_B:
             raise ValueError(
-                f"faults {one.name!r} and {other.name!r} act on the same processes at the same "
-                "time: expected one after the other"
+                f"fault {restore.name!r} is lifted at {restore.ends_s:g} s, after a failover that "
+                "began meanwhile: expected a failback in between"
             )
 
 
-def _same_processes(one: str, other: str) -> bool:
-    return one == other or ({one, other} >= {"storefront"} and one[:10] == other[:10])
+def _check_overlaps(timed: Sequence[Timed]) -> None:
+    clash = next(clashes(timed), None)
+    if clash is not None:
+        raise ValueError(clash.why)

@@ -1,17 +1,16 @@
 """The plan as a whole, and the moments that follow from it."""
 
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from doorbuster.anchors import anchor_s
 from doorbuster.budgets import Budget, BudgetText, StopCondition, StopText, parse_budget, parse_stop
 from doorbuster.faults import NEED_REDIS, Fault, Frozen
-from doorbuster.faults.chance import RandomFaults, as_faults
-from doorbuster.faults.lots import Ground
+from doorbuster.faults.chance import RandomFaults
 from doorbuster.opening import opening_of
 from doorbuster.operations import OPERATIONS
+from doorbuster.plan.drawing import DEFAULT_SEED, with_drawn
 from doorbuster.plan.fault_rules import check_faults
 from doorbuster.plan.limits import Limits, most_at_once, peak_per_s
 from doorbuster.plan.sale import Sale
@@ -21,7 +20,6 @@ from doorbuster.plan.traffic import Traffic
 from doorbuster.quantities import Duration, Whole
 
 DEFAULT_GOOD_WITHIN_S = 1.0
-DEFAULT_SEED = 7
 
 
 class Plan(Frozen):
@@ -46,27 +44,8 @@ class Plan(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _drawn(cls, raw: Any, info: ValidationInfo) -> Any:
-        """Add the faults that `random` draws: a resolved plan has them as faults like any others.
-
-        So a run is repeated by its plan.json, whatever this version or another one would draw.
-        """
-        if not isinstance(raw, dict) or raw.get("random") is None:
-            return raw
-        try:
-            wanted = RandomFaults.model_validate(raw["random"], context=info.context)
-            sale = Sale.model_validate(raw.get("sale"), context=info.context)
-            built = Storefront.model_validate(raw.get("storefront", {}), context=info.context)
-        except ValidationError:
-            return raw  # told with all other mistakes, as those of the fields
-        seed = wanted.seed if wanted.seed is not None else raw.get("seed", DEFAULT_SEED)
-        ground = Ground([item.skus for item in sale.items], built.replicas)
-        drawn = as_faults(wanted, seed=seed, ground=ground)
-        if not drawn:
-            raise ValueError(
-                f"`random` draws no fault with seed {seed}: expected a longer `for`, a higher "
-                "`rate` or another `seed`"
-            )
-        return {**raw, "faults": [*(raw.get("faults") or ()), *drawn]}
+        """Add the faults that `random` draws: a resolved plan has them as any others."""
+        return with_drawn(raw, info.context) if isinstance(raw, dict) else raw
 
     @field_validator("name")
     @classmethod
@@ -184,14 +163,10 @@ class Plan(Frozen):
             )
         return self
 
-    @cached_property
+    @property
     def phase_starts_s(self) -> dict[str, float]:
         """Second at which each phase starts, in order; the first starts at 0."""
-        starts_s, at_s = {}, 0.0
-        for phase in self.traffic.arrivals:
-            starts_s[phase.phase] = at_s
-            at_s += phase.lasts
-        return starts_s
+        return self.traffic.phase_starts_s
 
     @property
     def length_s(self) -> float:

@@ -1,7 +1,7 @@
 """The traffic of a plan: who arrives when, and how long they wait."""
 
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -128,6 +128,13 @@ class Traffic(Frozen):
         if not self.warmup:
             return None
         return Arrivals.model_construct(phase=WARMUP, lasts=self.warmup, rate=(rate, rate))
+
+    @cached_property
+    def phase_starts_s(self) -> dict[str, float]:
+        """Second at which each phase starts, in order; the first starts at 0."""
+        starts_s = accumulate((phase.lasts for phase in self.arrivals), initial=0.0)
+        names = [phase.phase for phase in self.arrivals]
+        return dict(zip(names, starts_s, strict=False))
 
     @property
     def sessions(self) -> int:

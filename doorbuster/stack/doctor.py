@@ -18,6 +18,7 @@ from typing import Final, Literal
 
 import psutil
 
+from doorbuster.environment import usable_cores
 from doorbuster.errors import MissingPrerequisite
 from doorbuster.stack.binaries import BIN_VARIABLE, require_programs, wheel_install
 from doorbuster.stack.place import UNPRIVILEGED_USER, require_space
@@ -64,7 +65,7 @@ def examine(proxy: Callable[[], str]) -> Iterator[Finding]:
     """Look at everything that a rehearsal depends on; `proxy` says which one it would use."""
     yield python()
     yield system(platform.system(), platform.machine(), platform.libc_ver())
-    yield cores(len(os.sched_getaffinity(0)), os.getloadavg()[0])
+    yield cores(usable_cores(), os.getloadavg()[0])
     yield memory(psutil.virtual_memory().available)
     yield asked("open files", files)
     yield asked("loopback", loopback)

@@ -31,15 +31,19 @@ MARKER_TIMEOUT_S: Final = 10.0
 
 @contextmanager
 def external(
-    order: StackOrder, target: Target, proxy: OwnProxy | SharedProxy | None
+    order: StackOrder,
+    target: Target,
+    proxy: OwnProxy | SharedProxy | None,
+    *,
+    trust: ssl.SSLContext,
 ) -> Iterator[Topology]:
     """Find the target, see that it is no production, and yield the way to it.
 
-    With a `proxy` its shoppers' connections cross that.
+    With a `proxy` its shoppers' connections cross that. `trust` says whose certificates to take.
     """
     raise_file_limit()
     address = resolved(target)
-    require_marker(target, address)
+    require_marker(target, address, trust)
     with temporary_place(order.run_id, logs=order.logs) as place, ExitStack() as exits:
         if proxy is None:
             yield topology(target, order.run_id, address)
@@ -67,14 +71,14 @@ def joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def require_marker(target: Target, address: str) -> None:
+def require_marker(target: Target, address: str, trust: ssl.SSLContext) -> None:
     """Insist on what production would not answer, unless the target is this machine."""
     host = address.rpartition(":")[0].strip("[]")
     if target.marker is None:
         if ip_address(host).is_loopback:
             return
         raise TargetNotReady(f"target {target.host} is at {host}, not on this machine: no `marker`")
-    found = _ask(target, target.marker, address)
+    found = _ask(target, target.marker, address, trust)
     if not re.search(target.marker.matches, found):
         place = f"header {target.marker.header}" if target.marker.header else "text"
         raise TargetNotReady(
@@ -83,11 +87,10 @@ def require_marker(target: Target, address: str) -> None:
         )
 
 
-def _ask(target: Target, marker: Marker, address: str) -> str:
+def _ask(target: Target, marker: Marker, address: str, trust: ssl.SSLContext) -> str:
     url = f"{target.url.scheme}://{address}{marker.path}"
     try:
-        trusted = ssl.create_default_context()  # heeds SSL_CERT_FILE, which httpx alone would not
-        with httpx.Client(timeout=MARKER_TIMEOUT_S, trust_env=False, verify=trusted) as client:
+        with httpx.Client(timeout=MARKER_TIMEOUT_S, trust_env=False, verify=trust) as client:
             answer = client.get(
                 url,
                 headers={"Host": target.url.netloc},

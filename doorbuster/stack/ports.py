@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from doorbuster.errors import MissingPrerequisite
+from doorbuster.open_files import raise_open_files
 
 LOOPBACK = "127.0.0.1"
 FILES_MIN = 4096
@@ -92,4 +93,4 @@ def raise_file_limit() -> None:
             f"only {hard} open files are allowed here and a rehearsal needs {FILES_MIN}: "
             f"raise the hard limit (ulimit -Hn)"
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_open_files()

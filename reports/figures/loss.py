@@ -31,7 +31,7 @@ SELECT count(*) AS orders, coalesce(sum(amount), 0)::BIGINT AS money_minor,
        min(confirmed_s) AS earliest_s, max(confirmed_s) AS latest_s
 FROM lost_orders WHERE sent_s > $after_s AND sent_s <= $until_s
 """
-"""What was asked for while the lost node still answered; the answer may have been long on its way."""
+"""What was asked for while the lost node still answered; answers can be long on their way."""
 
 _SURVIVED: Final = """
 SELECT max(ended_s) AS newest_s FROM confirmations WHERE loss IS NULL AND ended_s <= $until_s

@@ -16,6 +16,9 @@ ABSENT: Final = object()
 
 _DECODE: Final = msgspec.json.Decoder().decode
 
+_NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading a body raises: it is cut, its texts are not UTF-8, it nests without end."""
+
 
 class Seen:
     """One answer under the eyes of rules."""
@@ -33,7 +36,7 @@ class Seen:
         if self._json is None:
             try:
                 self._json = _DECODE(self.answer.body)
-            except msgspec.DecodeError:
+            except _NOT_JSON:
                 self._json = ABSENT
         return self._json
 

@@ -23,6 +23,7 @@ from locust.env import Environment
 
 from doorbuster.errors import DoorbusterError, MissingPrerequisite
 from doorbuster.news import LOST_EXIT_CODE, News
+from scenarios.director import Line
 from scenarios.distribution.crew import Crew
 from scenarios.distribution.enclosures import Enclosures
 from scenarios.distribution.messages import Post, hasten_heartbeats
@@ -34,7 +35,7 @@ LOOK_EVERY_S: Final = 0.1
 
 def main() -> int:
     try:
-        return Master().serve()
+        return Master(Line()).serve()
     except DoorbusterError as error:
         sys.stderr.write(f"traffic: {error}\n")
         return DoorbusterError.exit_code
@@ -46,7 +47,8 @@ def main() -> int:
 class Master:
     """One run of the master, to the end of its workers."""
 
-    def __init__(self) -> None:
+    def __init__(self, director: Line) -> None:
+        self._director = director
         self._stopped = False
         self._lines: gevent.queue.Queue[bytes] = gevent.queue.Queue()
 
@@ -56,7 +58,7 @@ class Master:
         gevent.spawn(self._read_lines)
         if not (line := self._lines.get()):
             return 0
-        crew = enlist(decoded(line, CrewOrder))
+        crew = enlist(decoded(line, CrewOrder), self._tell)
         try:
             return self._lead(crew)
         except DoorbusterError:
@@ -71,8 +73,7 @@ class Master:
     def _lead(self, crew: Crew) -> int:
         self._attend(crew, until=lambda: crew.is_ready)
         if not self._stopped:
-            sys.stdout.write("ready\n")
-            sys.stdout.flush()
+            self._director.tell(b"ready")
             self._attend(crew, until=lambda: not self._lines.empty())
         line = b"" if self._stopped else self._lines.get()
         if not line:
@@ -99,6 +100,9 @@ class Master:
         if crew.is_ready:
             crew.look_for_lost()
 
+    def _tell(self, news: News) -> None:
+        self._director.tell(msgspec.json.encode(news))
+
     def _stop(self) -> None:
         self._stopped = True
 
@@ -117,7 +121,7 @@ class Master:
                 return
 
 
-def enlist(order: CrewOrder) -> Crew:
+def enlist(order: CrewOrder, tell: Callable[[News], None]) -> Crew:
     """Open the port that workers connect to, and say which."""
     hasten_heartbeats()
     enclosures = Enclosures(order.order) if order.elsewhere else None
@@ -132,11 +136,6 @@ def enlist(order: CrewOrder) -> Crew:
     crew = Crew(order, runner, Post(runner), tell, enclosures)
     tell(News("listening", port=runner.server.port))
     return crew
-
-
-def tell(news: News) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(news) + b"\n")
-    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -247,6 +247,32 @@ def test_command_serves_with_the_flags_of_the_original(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read (No such file or directory): starting without its proxies"),
+        (
+            '[{"name": "one", "upstream": "h:1", "listen": "127.0.0.1:0"}, {"name": "two"}]',
+            "starting with 0 of its",
+        ),
+    ],
+)
+def test_a_config_that_cannot_be_taken_is_told_before_it_listens(
+    tmp_path: Path, text: str | None, said: str
+) -> None:
+    config = tmp_path / "proxies.json"
+    if text is not None:
+        config.write_text(text)
+    with start("-host", "127.0.0.1", "-port", "0", "-config", str(config)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("proxy API listens on")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert f"config {config}" in errors
+    assert said in errors
+
+
 def test_command_says_why_it_cannot_listen(server: ProxyServer) -> None:
     flags = ["-host", "127.0.0.1", "-port", str(server.port)]
     command = [sys.executable, "-m", "doorbuster", "proxy", *flags]

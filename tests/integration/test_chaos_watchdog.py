@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from chaos.pledge import Pledge
 from chaos.watchdog_client import SOURCES, Watchdog
 from doorbuster import leftovers
 from doorbuster.components import RUN_MARK
@@ -235,7 +236,7 @@ def test_a_renewed_lease_holds_and_a_dead_watchdog_is_noticed(tmp_path: Path) ->
         # Or else its death would stop the faults' ends, each of which renews the lease.
         watchdog.renew(60)
         with pytest.raises(DoorbusterError, match=r"the watchdog died \(-9\): nobody would"):
-            watchdog.use_undo({"one more": ("true",)})
+            watchdog.use_undo({"one more": Pledge(("true",), 1.0)})
 
 
 def test_one_that_swept_without_us_says_so(tmp_path: Path) -> None:
@@ -280,13 +281,17 @@ def test_faults_that_outlive_the_director_are_ended_by_their_commands(
     watchdog = Watchdog.start("test-undo", journal=journal)
     early = sweeper("open('never', 'w')")
     late = sweeper("open('mended', 'w').write('yes')")
-    watchdog.use_undo({"early": early})
-    watchdog.use_undo({"late": late, "stays": sweeper("sys.exit('it would not go')")})
+    stays = sweeper("sys.exit('it would not go')")
+    watchdog.use_undo({"early": Pledge(early, BOUND_S)})
+    slow = Pledge(sweeper("import time; time.sleep(60)"), 0.3)
+    last = {"late": Pledge(late, BOUND_S), "stays": Pledge(stays, BOUND_S), "slow": slow}
+    watchdog.use_undo(last)
     let_die(watchdog)
     assert mended.read_text() == "yes"
     assert not Path("never").exists()
     (failure,) = read_records(journal, JournalEvent)
     assert "fault 'stays' (it would not go)" in str(failure.detail["message"])
+    assert re.search(r"fault 'slow' \(.* timed out after 0.3 sec", str(failure.detail["message"]))
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,11 @@ budgets:
 """
 STAGING = "allow_hosts: [shop.example], marker: {path: /, matches: staging}"
 USERS = """
+import os
 from locust import FastHttpUser, HttpUser, between, task
+
+print("a file that prints")
+os.write(1, b"past Python, too\\n")
 
 class Looker(HttpUser):
     wait_time = between(5, 9)
@@ -51,6 +55,7 @@ class Looker(HttpUser):
 
     @task
     def look(self):
+        print("a task that prints")
         self.client.get("/item/HOT")
 
 class Poster(FastHttpUser):
@@ -58,6 +63,21 @@ class Poster(FastHttpUser):
     def post(self):
         with self.client.post("/buy", {"sku": "HOT"}, catch_response=True) as page:
             page.failure("no token")
+"""
+
+CHAIN = """
+from locust import HttpUser, MarkovTaskSet, SequentialTaskSet, transition
+
+class Chain(MarkovTaskSet):
+    @transition("look")
+    def look(self):
+        pass
+
+class Steps(SequentialTaskSet):
+    tasks = [Chain]
+
+class Chained(HttpUser):
+    tasks = [Steps]
 """
 
 
@@ -68,8 +88,11 @@ def test_a_users_file_runs_under_a_plan(tmp_path: Path) -> None:
         loaded = load_plan(text, source=str(tmp_path / "plan.yaml"), environ={})
         run = new_traffic_run(tmp_path, loaded)
         with traffic(run, loaded, shop.url) as (process, _):
-            _, stderr = process.communicate(timeout=60)
+            stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr.decode()
+    assert stdout == b"", "the director understands no other lines than ours"
+    said = stderr.decode().splitlines()
+    assert set(said) == {"a file that prints", "past Python, too", "a task that prints"}
     everyone = arrivals(loaded.plan.traffic, loaded.plan.seed)
     generator = list(read_records(run.series / "generator-0.ndjson", GeneratorSecond))
     assert sum(row.started for row in generator) == len(everyone) == 50
@@ -107,6 +130,7 @@ def test_its_users_go_the_run_s_way_by_the_shop_s_name(tmp_path: Path) -> None:
         (None, "no such file"),
         ("import nothing_like_this", "nothing_like_this"),
         ("x = 1", "expected a User class with tasks"),
+        (CHAIN, "Chain is a MarkovTaskSet, which has no end; expected a TaskSet"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_said(tmp_path: Path, text, message) -> None:

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import gevent
 import pytest
@@ -14,6 +15,7 @@ from scenarios import channel, wire
 from scenarios.deadlines import Deadlines
 from scenarios.endpoint import pin
 from scenarios.outcome import Answer, NoAnswer
+from scenarios.plain_wire import PlainWire
 from tests.scripted_server import OK, answering, keep_answering, linger, reset, server
 
 pytestmark = pytest.mark.integration
@@ -362,3 +364,39 @@ def test_running_out_of_sockets_is_our_failure_not_the_shops(monkeypatch):
 def test_only_allowed_hosts_are_contacted(url, message):
     with pytest.raises(PlanError, match=message):
         pin(url, ["127.0.0.1"])
+
+
+HEAD = b"HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n"
+LONG = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5000\r\n\r\n"
+INTERIM = b"HTTP/1.1 103 Early\r\n\r\n"
+
+
+@pytest.mark.parametrize("headers", [LONG, INTERIM + LONG], ids=["at once", "after an interim one"])
+def test_the_answer_to_a_head_has_no_body_whatever_its_length_says(headers):
+    """Method: the server never sends one and keeps the connection, by which a GET goes next."""
+    places = []
+
+    def behave(connection, number):
+        for answer in (headers, OK, headers):
+            places.append((number, connection.recv(65536)[:4]))
+            connection.sendall(answer)
+        linger(connection)
+
+    with server(behave) as url, connection_to(url) as connection:
+        found = [connection.exchange(request) for request in (HEAD, REQUEST, HEAD)]
+    assert [answer.status for answer in found] == [200] * 3
+    assert [answer.body for answer in found] == [b"", b"ok", b""]
+    assert places == [(0, b"HEAD"), (0, b"GET "), (0, b"HEAD")]
+
+
+def test_a_body_that_comes_with_a_head_all_the_same_is_not_the_next_answer():
+    with server(keep_answering(OK)) as url, connection_to(url) as connection:
+        found = [connection.exchange(request) for request in (HEAD, REQUEST)]
+    assert [answer.body for answer in found] == [b"", b"ok"]
+
+
+def test_a_probe_s_head_does_not_wait_for_a_body_either():
+    with server(answering(LONG, then=linger)) as url:
+        where = urlsplit(url)
+        found = PlainWire(where, (where.hostname, where.port)).exchange(HEAD)
+    assert (found.status, found.body) == (200, b"")

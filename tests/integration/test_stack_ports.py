@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from doorbuster.errors import MissingPrerequisite
+from doorbuster.open_files import raise_open_files
 from doorbuster.stack import ports
 
 pytestmark = pytest.mark.integration
@@ -90,6 +91,16 @@ def test_the_file_limit_is_raised_to_the_hard_one() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_macos_is_not_asked_for_files_without_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = [(256, resource.RLIM_INFINITY), (20_000, resource.RLIM_INFINITY)]
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[len(asked)])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limit: asked.append(limit))
+    for _ in limits:
+        raise_open_files()
+    assert asked == [(10_240, resource.RLIM_INFINITY), (20_000, resource.RLIM_INFINITY)]
 
 
 def test_a_low_hard_limit_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from doorbuster.run import Stopped
 from doorbuster.stack.external import external
 from doorbuster.stack.order import StackOrder
 from doorbuster.stack.ports import free_ports
+from doorbuster.trust import trusting
 from tests.integration.test_scenarios_workers import (
     SEEN_WITHIN_S,
     SLACK_S,
@@ -123,7 +124,7 @@ def test_shop_elsewhere_is_reached_through_the_run_s_proxy(
     order = StackOrder(run_id, tmp_path, ToxiproxyApi, edge_host=network.host)
     with other_shop(respond_forms) as shop:
         target = Target(base_url=shop.url)
-        with external(order, target, proxy=own_or_shared(choice)) as topology:
+        with external(order, target, proxy=own_or_shared(choice), trust=trusting(None)) as topology:
             command = (sys.executable, "-c", LOOK, f"http://{topology.via}/item/HOT")
             done = subprocess.run(
                 (*network.inside, *command), capture_output=True, text=True, timeout=30, check=False

@@ -9,6 +9,7 @@ from doorbuster.anchors import anchor_s
 from doorbuster.faults import COMPONENTS, TOUCHED_BY, Fault, component_takes
 from doorbuster.faults.chance import RandomFaults, RandomKind, as_faults, draw
 from doorbuster.faults.lots import BACK_AFTER_S, CAUGHT_UP_S, Ground
+from doorbuster.plan.overlaps import Timed, clashes
 
 KINDS = get_args(RandomKind)
 PARTS = [*(name for name in COMPONENTS if name != "storefront-N"), "storefront-2"]
@@ -60,6 +61,17 @@ def test_each_is_a_line_of_a_plan(wanted: RandomFaults, seed: int, ground: Groun
     for fault in faults:
         if fault.rolling is not None:
             assert 1 + len(fault.beats_s) >= ground.replicas, "each replica has its turn"
+
+
+@given(stretches, seeds, grounds)
+def test_no_two_of_them_clash(wanted: RandomFaults, seed: int, ground: Ground) -> None:
+    drawn = [Fault.model_validate(line) for line in as_faults(wanted, seed=seed, ground=ground)]
+    begins_s = [anchor_s(fault.at, {"rush": 0.0}) for fault in drawn]
+    timed = [
+        Timed(fault, at_s, at_s + fault.lifted_after_s)
+        for fault, at_s in zip(drawn, begins_s, strict=True)
+    ]
+    assert not list(clashes(timed))
 
 
 @given(seeds, grounds, st.integers(1, 4))

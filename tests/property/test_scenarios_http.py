@@ -7,12 +7,15 @@ import tracemalloc
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from scenarios.adapters.answers import ABSENT, Seen, at
 from scenarios.content_coding import CodingError, DecodedTooLarge, decoded
 from scenarios.cookies import CookieJar
 from scenarios.endpoint import Endpoint
+from scenarios.manners import asked_to_wait_s
+from scenarios.outcome import Answer
 from scenarios.redirects import onward, target
 from scenarios.response import BODY_LIMIT_BYTES, ResponseReader
 
@@ -42,11 +45,16 @@ WORDS = st.sampled_from(
 )
 
 
-@given(words=st.lists(st.one_of(WORDS, st.binary(max_size=30)), max_size=12), data=st.data())
-def test_no_bytes_crash_the_reader_and_it_says_how_it_ended(words, data):
+@given(
+    words=st.lists(st.one_of(WORDS, st.binary(max_size=30)), max_size=12),
+    head=st.booleans(),
+    data=st.data(),
+)
+def test_no_bytes_crash_the_reader_and_it_says_how_it_ended(words, head, data):
     raw = b"".join(words)
     cuts = data.draw(st.lists(st.integers(0, max(0, len(raw))), max_size=6))
     reader = ResponseReader()
+    reader.expect(head=head)
     cause = None
     for start, end in itertools.pairwise(sorted({0, len(raw), *cuts})):
         cause = reader.feed(raw[start:end])
@@ -57,7 +65,7 @@ def test_no_bytes_crash_the_reader_and_it_says_how_it_ended(words, data):
     assert cause is not None or reader.complete
     if cause is None:
         assert 200 <= reader.status <= 999
-        assert len(reader.body) <= BODY_LIMIT_BYTES
+        assert len(reader.body) <= (0 if head else BODY_LIMIT_BYTES)
     reader.close()
 
 
@@ -133,3 +141,42 @@ def test_no_location_breaks_out_of_its_request(where, status):
     assert lines[1].startswith(b"Host: ")
     assert len(lines) == (3 if status in (307, 308) else 2)
     assert content == (b"x" if status in (307, 308) else b"")
+
+
+JSONISH = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [b"[", b"{", b'"a":', b'"', b",", b"]", b"}", b"1e999", b"\\ud800", b"\xff"]
+        ),
+        st.sampled_from([b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000]),
+        st.binary(max_size=10),
+    ),
+    max_size=8,
+).map(b"".join)
+
+
+@given(body=JSONISH)
+@example(body=b'{"a": "\xff"}')
+@example(body=b"[" * 100_000)
+def test_a_body_is_json_or_it_is_none(body):
+    seen = Seen(Answer(200, body, 0.0, 1.0))
+    at("$.a")(seen)
+    assert at("$.a.b[0]")(seen) is ABSENT or seen.json is not ABSENT
+
+
+@given(
+    asked=st.one_of(
+        st.text(max_size=40),
+        st.from_regex(r"[+-]?[0-9]{1,30}", fullmatch=True),
+        st.from_regex(
+            r"(Mon|), [0-9]{1,3} (Jan|Feb) [0-9]{1,9} [0-9]{1,3}:[0-9]{2}:[0-9]{2} [+-][0-9]{2,25}",
+            fullmatch=True,
+        ),
+    )
+)
+@example(asked="Mon, 01 Jan 2024 00:00:00 +99999999999999999")
+@example(asked="Mon, 01 Jan 0001 00:00:00 +0900")
+def test_whatever_is_asked_for_is_a_time_to_wait_or_nothing(asked):
+    answer = Answer(503, b"", 0.0, 1.0, [(b"Retry-After", asked.encode("latin-1", "replace"))])
+    wait_s = asked_to_wait_s(answer)
+    assert wait_s is None or 0 <= wait_s < 1e12

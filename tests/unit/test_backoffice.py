@@ -66,6 +66,16 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def test_whoever_waits_for_a_long_book_hears_that_it_goes_on(run: RunDirectory) -> None:
+    """Else the watchdog takes a director that copies millions of rows to hang."""
+    shop = Shop(book(STOCK_LINE * 2500 + end(2500)))
+    with shop.office(run) as office:
+        heard: list[str] = []
+        office.on_rows = lambda: heard.append("rows")
+        assert office.read_ledger() == 2500
+    assert len(heard) == 3, "before the first row, after a thousand, after two"
+
+
 def test_the_sale_is_set_on_the_clock_of_the_run(run: RunDirectory) -> None:
     shop, clock, plan = Shop(httpx.Response(200)), Clock(0.0), plan_of()
     with shop.office(run) as office:

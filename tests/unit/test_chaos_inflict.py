@@ -59,11 +59,28 @@ def test_every_call_is_journalled_before_and_after(api: FakeApi, journal: FakeJo
 
 def test_whoever_waits_is_told_before_each_call(api: FakeApi, journal: FakeJournal) -> None:
     """Copying a database takes longer than a director may say nothing."""
-    told: list[int] = []
-    patient = replace(hands(api, journal), on_call=lambda: told.append(len(journal.events)))
+    told: list[tuple[int, float]] = []
+    patient = replace(hands(api, journal), on_call=lambda s: told.append((len(journal.events), s)))
     with inflict(fault("edge", down={}), patient):
         pass
-    assert told == [0, 2]
+    assert told == [(0, 0.0), (2, 0.0)]
+
+
+def test_whoever_waits_is_told_how_long_the_plan_lets_a_call_take(
+    api: FakeApi, journal: FakeJournal
+) -> None:
+    """Else the watchdog takes a director that waits for a slow command to hang."""
+    told: list[float] = []
+    component = FakeComponent("provider")
+    patient = replace(hands(api, journal, component), on_call=told.append)
+    slow = fault("cdn", hooks={"begin": ["true"], "end": ["true"], "bound": "10m"})
+    with inflict(slow, patient):
+        pass
+    assert told == [600.0, 600.0]
+    told.clear()
+    with inflict(fault("provider", restart={"grace": "5m"}), patient):
+        pass
+    assert told == [300.0, 0.0]
 
 
 def test_when_the_second_proxy_cannot_be_broken_the_first_is_mended(

@@ -1,11 +1,13 @@
 """The doctor's judgements; that each fact is looked up at all is for the command's own test."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from doorbuster.cli import doctor as command
+from doorbuster.environment import environment
 from doorbuster.errors import MissingPrerequisite
 from doorbuster.stack import doctor
 from doorbuster.stack.doctor import Finding
@@ -35,6 +37,18 @@ JUDGED: dict[str, tuple[Callable[[], Finding], str]] = {
 def test_a_fact_is_judged(case: str) -> None:
     finding, state = JUDGED[case]
     assert finding().state == state
+
+
+def test_a_system_that_knows_no_affinity_has_all_its_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {3}, raising=False)
+    assert environment(proxy="one")["host"]["cores"] == 1
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    assert environment(proxy="one")["host"]["cores"] == 12
+    findings = {finding.name: finding for finding in doctor.examine(lambda: "one")}
+    assert findings["cores"].text.startswith("12, ")
 
 
 def missing() -> str:

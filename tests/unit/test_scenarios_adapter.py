@@ -2,9 +2,9 @@
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from doorbuster.errors import PlanError
 from scenarios.adapter import load_adapter, parse_adapter

@@ -1,9 +1,9 @@
 """Operations of several requests: what is carried on, and which answer decides what."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from doorbuster.errors import PlanError
 from scenarios.adapter import parse_adapter

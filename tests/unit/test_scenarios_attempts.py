@@ -2,7 +2,11 @@
 
 import pytest
 
+from doorbuster.budgets import parse_stop
+from doorbuster.series import OperationSecond
+from doorbuster.watch import is_met
 from scenarios.attempts import carry_out
+from scenarios.counts import OperationCounts
 from scenarios.step import Step
 from tests.scenarios_fakes import FakeClock, FakeWire, Notebook, surroundings
 
@@ -106,10 +110,12 @@ def test_pending_payment_is_polled_to_its_end():
     assert [(kind, s.op, s.id) for kind, s in notebook.lines] == [
         ("begun", "pay", "3-1"),
         ("invoke", "pay", "3-1"),
+        ("answered", "pay", "3-1"),
         ("begun", "status", "3-1-1"),
         ("ok", "status", "3-1-1"),
         ("begun", "status", "3-1-2"),
         ("ok", "status", "3-1-2"),
+        ("begun", "pay", "3-1"),
         ("ok", "pay", "3-1"),
     ]
     assert len(result.attempts) == 1
@@ -148,3 +154,46 @@ def test_ended_in_a_later_attempt_is_unknown_whatever_the_first_was_told():
 def test_reads_are_not_invoked():
     _, _, _, notebook = carried_out("view", [(200, {})])
     assert [kind for kind, _ in notebook.lines] == ["begun", "ok"]
+
+
+class Counting(Notebook):
+    """A recorder that counts as the traffic process does, and is looked at while it goes on."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = OperationCounts({"pay": 1.0, "status": 1.0})
+        self.rows: list[OperationSecond] = []
+
+    def begun(self, step):
+        self.counts.begun(int(step.due_s), step.op)
+
+    def answered(self, step):
+        self.counts.answered(int(step.due_s), step.op)
+
+    def completed(self, step, result):
+        self.counts.count(int(step.due_s), step.op, result.outcome, 0.0)
+
+    def is_met(self, condition):
+        self.rows += self.counts.flush()
+        return is_met(parse_stop(condition), self.rows, DUE_S + 4, settled_s=4)
+
+
+PROCESSING = (200, {"order_id": "o", "status": "payment_processing", "total": 9900})
+PAID = (200, {"order_id": "o", "status": "paid", "total": 9900, "amount": 9900})
+
+
+@pytest.mark.parametrize(("first", "met"), [((202, {}), False), (UNAVAILABLE, True)])
+def test_what_the_shop_calls_pending_is_no_error_before_its_end(first, met):
+    """An operation that is tried in vain is one; method: look at each answer, and at the end."""
+    clock, counting, looks = FakeClock(DUE_S), Counting(), []
+    script = iter([first, PROCESSING, PROCESSING, PAID] if not met else [first] * 4 + [PAID])
+
+    def answer(*_):
+        looks.append(counting.is_met("errors(pay) > 60% for 1s"))
+        return next(script)
+
+    carry_out(step("pay"), FakeWire(clock, answer), surroundings(clock, counting))
+    assert looks == [True, *[met] * (len(looks) - 1)], "sent and not answered yet is one, too"
+    assert not counting.is_met("errors(pay) > 60% for 1s")
+    pay = [row for row in counting.rows if row.op == "pay"]
+    assert (sum(row.begun for row in pay), sum(row.due for row in pay)) == (1, 1)

@@ -69,6 +69,7 @@ def session_of(
     takes_s=0.01,
     answer=None,
     listen=None,
+    without=(),
 ):
     clock, notebook = FakeClock(due_s), Notebook()
     shop = Shop(clock, units, shop_opens_s, answer)
@@ -76,6 +77,8 @@ def session_of(
     wire = FakeWire(clock, shop, takes_s)
     shopper = Shopper(5, due_s, persona, "HOT", random.Random(seed), channel="tv")
     around = replace(surroundings(clock, notebook), manners=MANNERS.get(persona, POLITE))
+    kept = {op: spoken for op, spoken in around.operations.items() if op not in without}
+    around = replace(around, operations=kept)
     session = Session(shopper, wire, around, run_id="run", hours=Hours(OPENS_S, closes_s))
     JOURNEYS[persona](session)
     session.leave()
@@ -379,3 +382,11 @@ def test_who_has_no_early_access_waits_as_before():
     assert {step.op for step, _ in early_visit("member", OPENS_S - 20)} <= {
         *("session", "view", "stock")
     }
+
+
+@pytest.mark.parametrize("persona", ["patient", "abandoner", "hoarder"])
+def test_who_reserves_where_that_is_buying_has_paid(persona):
+    bought = session_of(persona, OPENS_S + 5, without=["pay"]).visit
+    assert (bought.stage, bought.lost) == ("paid", None)
+    refused = session_of(persona, OPENS_S + 5, without=["pay"], units=0).visit
+    assert (refused.stage, refused.lost) == ("tried", "sold_out")

@@ -3,10 +3,10 @@
 import hashlib
 import hmac
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from doorbuster.errors import DoorbusterError, PlanError
 from scenarios.outcome import Extracted, NoAnswer
