@@ -23,7 +23,7 @@ AT_ONCE = 20
 
 DUE = """
 UPDATE payments p SET queries = queries + 1,
-    next_query_at = now() + least(power(2, queries), 4) * interval '1 second'
+    next_query_at = now() + power(2, least(queries, 2)) * interval '1 second'
 FROM orders o
 WHERE p.order_id = o.order_id AND p.payment_id IN (
     SELECT payment_id FROM payments

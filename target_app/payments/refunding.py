@@ -42,7 +42,7 @@ RETURNING *
 """
 DUE = """
 UPDATE refunds r SET tries = tries + 1,
-    next_try_at = now() + least(power(2, tries), 4) * interval '1 second'
+    next_try_at = now() + power(2, least(tries, 2)) * interval '1 second'
 FROM payments p WHERE p.psp_key = r.psp_key AND r.refund_id IN (
     SELECT refund_id FROM refunds WHERE state = 'pending' AND next_try_at <= now()
     ORDER BY next_try_at LIMIT $1 FOR UPDATE SKIP LOCKED

@@ -27,7 +27,7 @@ WHERE w.event_id = booked.event_id AND NOT w.applied
 # What has gone back already is no money to be booked.
 DUE = """
 UPDATE provider_entries SET tries = tries + 1,
-    next_try_at = now() + least(power(2, tries), 60) * interval '1 second'
+    next_try_at = now() + power(2, least(tries, 6)) * interval '1 second'
 WHERE ref IN (
     SELECT e.ref FROM provider_entries e WHERE e.next_try_at <= now()
     AND NOT EXISTS (SELECT FROM provider_entries r WHERE r.charge_ref = e.ref AND r.kind = 'refund')

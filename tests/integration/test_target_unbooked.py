@@ -1,4 +1,4 @@
-"""The provider has moved money and the shop's own books are out of reach: never "nothing done"."""
+"""Money has moved and is not booked yet: never told as "nothing done", and never given up."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -86,5 +86,32 @@ def test_a_refund_that_is_not_booked_is_pending(
             await run_once(run.shop)
             assert await run.status(order_id) == "refunded"
             assert (await run.client.get("/ops/quiescence", headers=OPS)).json()["quiet"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("job", ["charges", "refunds"])
+def test_what_was_asked_for_hours_is_asked_again(shop_dsn: str, tmp_path: Path, job: str) -> None:
+    """Each pause is twice the one before, up to a limit; the doubling must not outgrow a number."""
+
+    async def scenario() -> None:
+        async with running_shop(shop_dsn, tmp_path) as run:
+            await run.sale()
+            order_id = await run.ordered("k")
+            run.behave(mode="timeout_after_capture", on=["charge", "refund"])
+            assert (await run.pay(order_id, "p")).status_code == 202
+            payments = "UPDATE payments SET queries = 5000, next_query_at = now()"
+            async with run.shop.database.connection() as connection:
+                await connection.execute(payments)
+            await run_once(run.shop)
+            assert await run.status(order_id) == "paid"
+            if job == "charges":
+                return
+            path, key = f"/v1/orders/{order_id}/refunds", {"Idempotency-Key": "r"}
+            assert (await run.client.post(path, json={}, headers=key)).status_code == 202
+            async with run.shop.database.connection() as connection:
+                await connection.execute("UPDATE refunds SET tries = 5000, next_try_at = now()")
+            await run_once(run.shop)
+            assert await run.status(order_id) == "refunded"
 
     asyncio.run(scenario())
