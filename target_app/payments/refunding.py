@@ -31,8 +31,8 @@ REFUNDABLE = """
 SELECT p.psp_key, p.amount - coalesce(sum(r.amount) FILTER (WHERE r.state <> 'failed'), 0)::bigint
        AS rest, count(r.refund_id) AS number
 FROM payments p LEFT JOIN refunds r USING (psp_key)
-WHERE p.order_id = $1 AND p.state = 'captured' GROUP BY p.psp_key, p.amount
-ORDER BY rest DESC LIMIT 1
+WHERE p.order_id = $1 AND p.state = 'captured' GROUP BY p.psp_key, p.amount, p.created_at
+ORDER BY rest DESC, p.created_at
 """
 RECORD = """
 INSERT INTO refunds (refund_id, order_id, psp_key, request_key, amount, restock, state,

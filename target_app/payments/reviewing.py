@@ -19,7 +19,7 @@ from target_app.orders.transitions import Change, move
 from target_app.payments.capturing import captured
 from target_app.payments.findings import Charge, Closed
 from target_app.payments.paying import FIRST_QUERY_S
-from target_app.payments.refunding import record
+from target_app.payments.refunding import REFUNDABLE, record
 from target_app.problems import ProblemError
 from target_app.reservations import SoldOutError
 
@@ -32,13 +32,6 @@ ORDER = "SELECT status, total, currency FROM orders WHERE order_id = $1 FOR UPDA
 IN_MOTION = """
 SELECT state FROM payments
 WHERE order_id = $1 AND state IN ('created', 'processing', 'capturing', 'voiding') LIMIT 1
-"""
-KEPT = """
-SELECT p.psp_key, p.amount - coalesce(sum(r.amount) FILTER (WHERE r.state <> 'failed'), 0)::bigint
-       AS rest, count(r.refund_id) AS number
-FROM payments p LEFT JOIN refunds r USING (psp_key)
-WHERE p.order_id = $1 AND p.state = 'captured' GROUP BY p.psp_key, p.amount, p.created_at
-ORDER BY p.created_at
 """
 CAPTURE = """
 UPDATE payments SET state = 'capturing', next_query_at = now() + $3 * interval '1 second'
@@ -130,7 +123,7 @@ async def _see_to_money(
     change: Change, order: asyncpg.Record, *, order_id: str, target: Status
 ) -> tuple[Charge, str] | None:
     """Make the money fit where the order goes; return the charge that must be captured for that."""
-    payments = await change.connection.fetch(KEPT, order_id)
+    payments = await change.connection.fetch(REFUNDABLE, order_id)
     kept = [payment for payment in payments if payment["rest"]]
     if target is Status.PAID:
         return await _leave_the_price(change, order, order_id=order_id, kept=kept)

@@ -30,10 +30,15 @@ async def take(run: Rehearsed, order_id: str, *, key: str = "lost") -> str:
     return taken.psp_ref
 
 
+async def next_turn(run: Rehearsed) -> None:
+    for column in ("next_at", "read_at"):
+        await run.age(column, table="provider_readings", by_s=LATER_S)
+
+
 async def meet(run: Rehearsed) -> list[dict[str, Any]]:
     """Let the jobs read, wait, book and compare; return what stands."""
     for _ in range(2):
-        await run.age("next_at", table="provider_readings", by_s=LATER_S)
+        await next_turn(run)
         await meet_events(run.shop)
         await meet_settlement(run.shop)
         for column, table in (
@@ -42,7 +47,7 @@ async def meet(run: Rehearsed) -> list[dict[str, Any]]:
             ("updated_at", "orders"),
         ):
             await run.age(column, table=table, by_s=LATER_S)
-    await run.age("next_at", table="provider_readings", by_s=LATER_S)
+    await next_turn(run)
     await meet_events(run.shop)
     answer = await run.client.get("/ops/findings", headers=OPS)
     found: list[dict[str, Any]] = answer.json()["findings"]
