@@ -6,7 +6,7 @@ import redis
 
 from chaos.calls import Call
 from chaos.hands import Acting, Hands
-from doorbuster.errors import DoorbusterError
+from doorbuster.errors import DoorbusterError, said_by
 from doorbuster.faults import Fault
 
 ANSWER_BOUND_S = 5.0
@@ -38,6 +38,6 @@ def flush(client: "redis.Redis") -> None:
         client.flushall()
         left = client.exists(WITNESS)
     except redis.RedisError as error:
-        raise DoorbusterError(f"FLUSHALL: {error or type(error).__name__}") from error
+        raise DoorbusterError(f"FLUSHALL: {said_by(error)}") from error
     if left:
         raise DoorbusterError(f"FLUSHALL left the witness among {keys} keys")

@@ -6,7 +6,7 @@ import httpx
 import psutil
 
 from doorbuster.components import Component
-from doorbuster.errors import DoorbusterError
+from doorbuster.errors import DoorbusterError, said_by
 
 ANSWER_BOUND_S = 5.0
 CONNECT_BOUND_S = 1.0
@@ -19,7 +19,7 @@ def proxy_listens(api_url: str, proxy: str) -> bool:
         with httpx.Client(timeout=ANSWER_BOUND_S, trust_env=False) as http:
             answer = http.get(url).raise_for_status()
     except httpx.HTTPError as error:
-        raise DoorbusterError(f"GET {url}: {error or type(error).__name__}") from error
+        raise DoorbusterError(f"GET {url}: {said_by(error)}") from error
     try:
         address = str(answer.json()["listen"])
     except (ValueError, LookupError, TypeError):

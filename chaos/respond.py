@@ -9,7 +9,7 @@ import httpx
 from chaos.calls import Call
 from chaos.hands import Acting, Hands, stuck
 from chaos.probe import is_ended
-from doorbuster.errors import DoorbusterError
+from doorbuster.errors import DoorbusterError, said_by
 from doorbuster.faults import Fault, Respond
 
 PATH = "/psp/_sim"
@@ -97,5 +97,5 @@ def ask(http: httpx.Client, call: Call) -> Any:
     try:
         answer = http.request(call.method, call.path, json=call.body).raise_for_status()
     except httpx.HTTPError as error:
-        raise DoorbusterError(f"{call.line}: {error or type(error).__name__}") from error
+        raise DoorbusterError(f"{call.line}: {said_by(error)}") from error
     return answer.json() if answer.content else {}

@@ -18,7 +18,7 @@ import httpx
 import toxiproxy.proxy
 from toxiproxy.api import APIConsumer
 
-from doorbuster.errors import NotFound, ToxiproxyError
+from doorbuster.errors import NotFound, ToxiproxyError, said_by
 
 __all__ = ["NotFound", "ToxiproxyApi", "ToxiproxyError"]
 
@@ -288,7 +288,7 @@ def _send(method: str, path: str, **options: Any) -> httpx.Response:
     try:
         response = session.request(method, path, **options)
     except httpx.HTTPError as error:
-        raise ToxiproxyError(f"{call}: {error or type(error).__name__}") from error
+        raise ToxiproxyError(f"{call}: {said_by(error)}") from error
     if response.is_success:
         return response
     words = response.text.strip()

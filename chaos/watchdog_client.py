@@ -33,6 +33,10 @@ class Watchdog:
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
         self._undo_s = 0.0
+        self._deaf = False
+        assert process.stdin is not None
+        # One that is stopped reads nothing, and we must not wait with it once its pipe is full.
+        os.set_blocking(process.stdin.fileno(), False)
 
     @classmethod
     def start(
@@ -88,7 +92,7 @@ class Watchdog:
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return self._process.poll() is None and not self._deaf
 
     @property
     def has_swept(self) -> bool:
@@ -128,18 +132,21 @@ class Watchdog:
 
     def _say(self, word: Word) -> None:
         assert self._process.stdin is not None
+        line = msgspec.json.encode(word) + b"\n"
         try:
-            self._process.stdin.write(msgspec.json.encode(word) + b"\n")
+            self._deaf = self._process.stdin.write(line) != len(line)
         except BrokenPipeError:
             raise WatchdogDied(
                 f"the watchdog died ({self._process.wait()}): nobody would clean up after this run"
             ) from None
+        if self._deaf:
+            raise WatchdogDied("the watchdog hears nothing: nobody would clean up after this run")
 
     def _hang_up(self) -> None:
         """Close the pipe and wait; a watchdog that was not told of the end now sweeps."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        bound_s = END_BOUND_S + self._undo_s
+        bound_s = 0.0 if self._deaf else END_BOUND_S + self._undo_s
         try:
             self._process.wait(bound_s)
         except subprocess.TimeoutExpired:

@@ -58,3 +58,8 @@ class LeftBehind(DoorbusterError):
     """Something of the run is still there; the message lists it."""
 
     exit_code: ClassVar[int] = 6
+
+
+def said_by(error: Exception) -> str:
+    """Return what an error says of itself: its kind, where it has no words (a timeout often)."""
+    return str(error) or type(error).__name__

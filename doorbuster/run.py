@@ -34,7 +34,6 @@ LEAD_S: Final = 1.0
 QUIESCE_MARGIN_S: Final = 12.0
 """Beyond the hold: the longest that resolving a payment takes, sweeps and reconciliation."""
 
-
 Beat = Callable[[], None]
 """What a fault does at the moments at which it acts again."""
 
@@ -153,8 +152,7 @@ class Rehearsal:
                 traffic.check()
 
             clock = clock_of(self.plan, lead_s=LEAD_S, now=datetime.now(UTC), meanwhile=meanwhile)
-            zero_s = clock.zero_monotonic_s
-            self.journal.record("clock", "point", "zero", zero_monotonic_s=zero_s)
+            self.journal.record("clock", "point", "zero", zero_monotonic_s=clock.zero_monotonic_s)
             shop.open_sale(self.plan, clock)
             with self.parts.sample(topology, clock):
                 traffic.begin(clock)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import msgspec
 
-from doorbuster.errors import PlanError
+from doorbuster.errors import PlanError, said_by
 from doorbuster.run import ReadFailed
 
 CONNECT_BOUND_S: Final = 10.0
@@ -59,7 +59,7 @@ def copy_by_sql(
         asyncpg.InterfaceError,
         asyncpg.InternalClientError,
     ) as error:
-        raise ReadFailed(f"by SQL: {error or type(error).__name__}") from error
+        raise ReadFailed(f"by SQL: {said_by(error)}") from error
 
 
 async def _copied(

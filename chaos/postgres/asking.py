@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from chaos.hands import Hands
+from chaos.probe import is_ended
 from doorbuster.components import DatabaseNode
-from doorbuster.errors import DoorbusterError
+from doorbuster.errors import DoorbusterError, said_by
+from doorbuster.faults import Fault
 
 CONNECT_BOUND_S = 2.0
 STATEMENT_BOUND_S = 3.0
@@ -116,7 +119,7 @@ def insist(deed: Callable[[], object], *, what: str, bound_s: float) -> None:
             deed()
         except (*DATABASE_ERRORS, DoorbusterError) as error:
             if time.monotonic() > give_up_s:
-                raise DoorbusterError(f"{what}: {error or type(error).__name__}") from error
+                raise DoorbusterError(f"{what}: {said_by(error)}") from error
             time.sleep(LOOK_EVERY_S)
         else:
             return
@@ -125,3 +128,11 @@ def insist(deed: Callable[[], object], *, what: str, bound_s: float) -> None:
 def require(condition: bool, what: str) -> None:
     if not condition:
         raise DoorbusterError(what)
+
+
+def has_died(node: DatabaseNode, fault: Fault, hands: Hands) -> bool:
+    """Say whether a node that a fault was on has ended meanwhile; then there is nobody to heal."""
+    died = is_ended(node.component)
+    if died:
+        hands.step("died meanwhile", fault=fault.name, node=node.component.name)
+    return died

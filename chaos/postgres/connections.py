@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from chaos.calls import Call
 from chaos.hands import Acting, Hands, stuck
-from chaos.postgres.asking import ask, find_primary, insist, require
+from chaos.postgres.asking import ask, find_primary, has_died, insist, require
+from chaos.probe import is_ended
 from doorbuster.components import DatabaseNode
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Connections, Fault
@@ -37,7 +38,7 @@ def exhausted(fault: Fault, kind: Connections, hands: Hands) -> Acting:
         hands.require_seen(partial(is_exhausted, node, kind.left), what=f"{fault.name!r}")
         yield None
     finally:
-        lift(fault, hands)
+        lift(node, fault, hands)
 
 
 def user_of(node: DatabaseNode) -> str:
@@ -59,12 +60,15 @@ def is_exhausted(node: DatabaseNode, left: int) -> bool:
     return ask(node.direct_dsn, LIMIT, user) == left and count <= left
 
 
-def lift(fault: Fault, hands: Hands) -> None:
-    """Take the limit back on whoever is primary by now."""
+def lift(node: DatabaseNode, fault: Fault, hands: Hands) -> None:
+    """Take the limit back on whoever is primary by now, unless there is none any more."""
     try:
         with hands.called(Call("CONNECTION LIMIT", "none"), fault=fault.name):
-            insist(partial(unlimit, hands), what="the limit's end", bound_s=LIFT_BOUND_S)
+            bound_s = 0.0 if is_ended(node.component) else LIFT_BOUND_S
+            insist(partial(unlimit, hands), what="the limit's end", bound_s=bound_s)
     except DoorbusterError as error:
+        if has_died(node, fault, hands):
+            return
         by_hand = "ALTER ROLE shop CONNECTION LIMIT -1 on the primary"
         raise stuck(fault.name, error, by_hand=by_hand) from error
 

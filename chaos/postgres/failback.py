@@ -8,6 +8,7 @@ from chaos.hands import Acting, Hands, stuck
 from chaos.postgres.asking import DATABASE_ERRORS, Pair, ask, find_primary, insist, require
 from chaos.postgres.failover import FENCE, raise_up, switch
 from chaos.postgres.following import follow, wait_for
+from doorbuster.components import require_proxy
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault
 
@@ -35,6 +36,7 @@ def failed_back(fault: Fault, hands: Hands) -> Acting:
         try:
             change_roles(pair, fault, hands)
         except (DoorbusterError, *DATABASE_ERRORS) as error:
+            require_proxy(hands.topology)  # nothing is mended without it, and it has a message
             by_hand = f"SELECT pg_promote() on {pair.standby.component.name}"
             raise stuck(fault.name, error, by_hand=by_hand) from error
 

@@ -17,7 +17,7 @@ from chaos.postgres.asking import (
 )
 from chaos.probe import is_ended, is_stopped
 from chaos.processes.pausing import resume
-from doorbuster.components import DatabaseNode
+from doorbuster.components import DatabaseNode, require_proxy
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Failover, Fault
 
@@ -94,6 +94,7 @@ def take_over(pair: Pair, fault: Fault, kind: Failover, hands: Hands) -> None:
             hands.step("fenced", fault=name, node=pair.primary.component.name)
         raise_up(pair.standby, fault, hands)
     except (DoorbusterError, *DATABASE_ERRORS) as error:
+        require_proxy(hands.topology)  # nothing is mended without it, and it has a message
         by_hand = f"SELECT pg_promote() on {node} ({pair.standby.component.address})"
         raise stuck(name, error, by_hand=by_hand) from error
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from chaos.calls import Call, milliseconds
 from chaos.hands import Acting, Hands, stuck
-from chaos.postgres.asking import ask, find_pair, insist, require
+from chaos.postgres.asking import ask, find_pair, has_died, insist, require
 from doorbuster.components import DatabaseNode
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault, Lag
@@ -33,6 +33,8 @@ def lagging(fault: Fault, kind: Lag, hands: Hands) -> Acting:
 
 def lift(standby: DatabaseNode, fault: Fault, hands: Hands) -> None:
     statement = f"ALTER SYSTEM RESET {SETTING}"
+    if has_died(standby, fault, hands):
+        return
     try:
         with hands.called(
             Call("RESET", f"{SETTING} on {standby.component.name}"), fault=fault.name

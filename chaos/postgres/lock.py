@@ -15,6 +15,7 @@ from chaos.postgres.asking import (
     STATEMENT_BOUND_S,
     ask,
     find_primary,
+    has_died,
     insist,
 )
 from doorbuster.components import DatabaseNode
@@ -96,8 +97,8 @@ def is_held(node: DatabaseNode, sku: str) -> bool:
 
 def give_back(node: DatabaseNode, pid: int, fault: Fault, hands: Hands) -> None:
     """See that the server has let go of what the connection held; if need be, make it."""
-    if not node.component.pids():
-        return  # It died meanwhile, and its locks with it.
+    if has_died(node, fault, hands):
+        return  # and its locks with it
     try:
         with hands.called(Call("UNLOCK", node.component.name), fault=fault.name):
             insist(partial(require_gone, node, pid), what="the lock's end", bound_s=LIFT_BOUND_S)

@@ -7,6 +7,7 @@ from chaos.hands import Acting, Hands, stuck
 from chaos.postgres.asking import DATABASE_ERRORS, Pair, find_pair
 from chaos.postgres.failover import await_first_write, free
 from chaos.postgres.following import follow, wait_for
+from doorbuster.components import require_proxy
 from doorbuster.errors import DoorbusterError
 from doorbuster.faults import Fault
 
@@ -27,6 +28,7 @@ def restored(fault: Fault, hands: Hands) -> Acting:
         try:
             lose_and_restore(pair, fault, hands)
         except (DoorbusterError, *DATABASE_ERRORS) as error:
+            require_proxy(hands.topology)  # nothing is mended without it, and it has a message
             by_hand = f"see {pair.primary.component.logs}"
             raise stuck(fault.name, error, by_hand=by_hand) from error
 

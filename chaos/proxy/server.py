@@ -80,9 +80,11 @@ async def populate(proxies: Proxies, config: Path) -> None:
         why = error.strerror or error
         log.warning("config %s cannot be read (%s): starting without its proxies", config, why)
     except ApiError as error:
-        made = len(applied)
         log.warning(
-            "config %s is wrong (%s): starting with %d of its proxies", config, error.text, made
+            "config %s is wrong (%s): starting with %d of its proxies",
+            config,
+            error.text,
+            len(applied),
         )
 
 

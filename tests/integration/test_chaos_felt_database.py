@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import asyncpg
 import pytest
@@ -77,6 +79,27 @@ def test_a_lock_dies_with_its_server(drill: Drill, nodes: tuple[DatabaseNode, ..
     with drill.inflicted("postgres", lock={"sku": "HOT-1"}):
         nodes[0].component.restart()
     assert eventually(lambda: written(nodes[0].proxied_dsn, TAKE) == "ok")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(0, {"connections": {"left": 1}}), (1, {"lag": {"delay": "1s"}})]
+)
+def test_a_server_that_died_by_itself_has_nothing_to_lift(
+    drill: Drill, nodes: tuple[DatabaseNode, ...], number: int, kind: dict[str, Any]
+) -> None:
+    """A shop has to live with that, and so has the run."""
+    component = nodes[number].component
+    try:
+        with drill.inflicted("postgres", name="died", **kind):
+            component.kill()
+        assert drill.steps("died") == ["died meanwhile"]
+    finally:
+        component.restart()
+        drill.journal.events.clear()
+        for setting in ("ROLE shop CONNECTION LIMIT -1", "SYSTEM RESET recovery_min_apply_delay"):
+            with suppress(asyncpg.ReadOnlySQLTransactionError):
+                ask(nodes[number].direct_dsn, f"ALTER {setting}")
+        ask(nodes[number].direct_dsn, "SELECT pg_reload_conf()")
 
 
 def test_without_connection_slots_nobody_new_is_let_in(

@@ -11,6 +11,7 @@ import psutil
 import pytest
 import redis
 
+from chaos.pledge import Pledge
 from chaos.probe import is_ended
 from doorbuster.errors import DoorbusterError, FaultStuck
 from doorbuster.faults.provider import MODES
@@ -255,7 +256,7 @@ def test_hooks_break_anything_and_mend_it(drill: Drill, tmp_path: Path) -> None:
     }
     with drill.inflicted("cdn", hooks=commands):
         assert broken.read_text() == "cdn"
-        assert drill.hands.pledges == {"cdn hooks": tuple(commands["end"])}
+        assert drill.hands.pledges == {"cdn hooks": Pledge(tuple(commands["end"]), 10.0)}
     assert not broken.exists()
     assert drill.hands.pledges == {}
     assert "mended" in drill.hands.logs.read_text()

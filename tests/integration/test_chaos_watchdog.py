@@ -239,6 +239,20 @@ def test_a_renewed_lease_holds_and_a_dead_watchdog_is_noticed(tmp_path: Path) ->
             watchdog.use_undo({"one more": Pledge(("true",), 1.0)})
 
 
+def test_one_that_is_stopped_is_noticed_and_does_not_stop_us(tmp_path: Path) -> None:
+    """Its pipe fills up; a director that waited for room would hang, and nobody would notice."""
+    watchdog = Watchdog.start("test-deaf", journal=tmp_path / "j")
+    watchdog._process.send_signal(signal.SIGSTOP)
+    for _ in range(10_000):
+        watchdog.renew(60)
+    assert not watchdog.alive
+    with pytest.raises(DoorbusterError, match="the watchdog hears nothing: nobody would clean"):
+        watchdog.use_undo({})
+    with pytest.raises(DoorbusterError, match="the watchdog did not end within 0 s"):
+        watchdog.done()
+    assert watchdog._process.poll() == -signal.SIGKILL
+
+
 def test_one_that_swept_without_us_says_so(tmp_path: Path) -> None:
     """Stopped for longer than the lease, a director must not take what was ended for a finding."""
     with Watchdog.start("test-hung", journal=tmp_path / "j", lease_s=0.1) as watchdog:
