@@ -39,8 +39,8 @@ JOBS: Jobs = (
     (void_lapsed, 1.0),
     (resolve_charges, 0.5),
     (give_back, 1.0),
-    (meet_events, 1.0),
-    (meet_settlement, 5.0),
+    (meet_events, 5.0),
+    (meet_settlement, 30.0),
     (relay, 0.5),
     (keep_up, 1.0),
 )

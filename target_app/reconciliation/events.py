@@ -13,8 +13,8 @@ from target_app.reconciliation.mismatches import meet_orders
 if TYPE_CHECKING:
     from target_app.shop import Shop
 
-PAUSE_S = 2.0
-COMPARE_EVERY_S = 10.0
+PAUSE_S = 5.0
+COMPARE_EVERY_S = 30.0
 """Comparing goes through all orders, 5 ms for each thousand: worth it only now and then."""
 
 PAGE = 500

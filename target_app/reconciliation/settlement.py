@@ -8,7 +8,7 @@ from target_app.reconciliation.mismatches import GRACE_S, record
 if TYPE_CHECKING:
     from target_app.shop import Shop
 
-PAUSE_S = 15.0
+PAUSE_S = 60.0
 
 TURN = """
 UPDATE provider_readings SET next_at = now() + $1 * interval '1 second'

@@ -20,7 +20,7 @@ from tests.integration.shop_database import postgres, shop_dsn
 __all__ = ["postgres", "shop_dsn"]
 pytestmark = pytest.mark.integration
 
-LATER_S = 30
+LATER_S = 90
 
 
 async def take(run: Rehearsed, order_id: str, *, key: str = "lost") -> str:
