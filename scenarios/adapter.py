@@ -3,7 +3,7 @@
 Reading and validating only; `shop` compiles an adapter into functions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -17,6 +17,7 @@ from doorbuster.plan.wording import expectation, shown
 from scenarios.adapters.operations import Operations
 from scenarios.adapters.rules import Told
 from scenarios.adapters.sources import HeaderName, JsonPath
+from scenarios.adapters.step_values import missing_in_all, missing_values
 from scenarios.adapters.templates import Line
 
 MARK: Final = {"X-Load-Test": "{run_id}"}
@@ -88,10 +89,33 @@ def parse_adapter(text: str, *, source: str, columns: Sequence[str] | None = Non
     document = parsed(text, source=source)
     context = {"told": told_in(document), "columns": columns}
     try:
-        return Adapter.model_validate(plain(document), context=context)
+        adapter = Adapter.model_validate(plain(document), context=context)
     except ValidationError as error:
-        mistakes = sorted(set(_mistakes(error, document)))
-        raise PlanError("\n".join(f"{source}: {m}" for _, m in mistakes)) from error
+        raise _refused(_mistakes(error, document), source) from error
+    if mistakes := list(_missing(adapter, document)):
+        raise _refused(mistakes, source)
+    return adapter
+
+
+def _refused(mistakes: Iterable[tuple[int, str]], source: str) -> PlanError:
+    return PlanError("\n".join(f"{source}: {m}" for _, m in sorted(set(mistakes))))
+
+
+def _missing(adapter: Adapter, document: Any) -> Iterator[tuple[int, str]]:
+    """Yield where a request wants a value that the step it is for may be without."""
+    found = [
+        (("operations", op, *place), text, said)
+        for op, mapping in adapter.operations.items()
+        for place, text, said in missing_values(op, mapping)
+    ]
+    for field, headers in (("headers", adapter.headers), ("mark", adapter.mark)):
+        found += [
+            ((field, *place), text, said)
+            for place, text, said in missing_in_all(headers, adapter.operations)
+        ]
+    for place, text, said in found:
+        line = line_of(document, place)
+        yield line, f"line {line}: {dotted(place)} = {shown(text)}: {said}"
 
 
 def told_in(node: Any) -> tuple[str, ...]:

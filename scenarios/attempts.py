@@ -207,6 +207,8 @@ def _until_final(
         )
         found = carry_out(question, wire, around, tries=1).extracted
         if found.state in poll.ok:
+            if found.order_id is None:
+                found = replace(found, order_id=order_id)
             return Judgement("ok", extracted=found)
         if found.state in poll.fail:
             return Judgement("fail", poll.fail[found.state], extracted=found)

@@ -13,6 +13,7 @@ from scenarios.adapters.filling import Told
 from scenarios.adapters.judging import Judge, compile_rule
 from scenarios.adapters.operations import MAPPED
 from scenarios.adapters.rules import Rule
+from scenarios.adapters.step_values import always_there
 from scenarios.outcome import Answer, Judgement, NoAnswer, Reply, judge_silence, unmapped
 from scenarios.shop import Sequence, speak
 from scenarios.step import Step
@@ -125,6 +126,7 @@ class Probe:
             return None
         self.found.said.append(f"{op} {order_id or sku}")
         self._number += 1
+        there = always_there(op)  # no more than that: in a run it would be missing
         step = Step(
             id=f"0-{self._number}",
             op=op,
@@ -134,9 +136,9 @@ class Probe:
             user_ref=next(iter(self._user.values()), "doorbuster-probe"),
             due_s=0.0,
             sku=sku,
-            qty=1,
-            client_ref=f"{self._run_id}-probe",
-            key=f"{self._run_id}-{op}-{key or self._number}",
+            qty=1 if "qty" in there else None,
+            client_ref=f"{self._run_id}-probe" if "client_ref" in there else None,
+            key=f"{self._run_id}-{op}-{key or self._number}" if "key" in there else None,
             order_id=order_id,
             user=self._user,
             carried=self._carried,

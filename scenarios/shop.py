@@ -12,6 +12,7 @@ from scenarios.adapters.judging import Judge, compile_rules
 from scenarios.adapters.operations import Mapping as OperationMapping
 from scenarios.adapters.operations import Poll
 from scenarios.adapters.requests import Exchange
+from scenarios.adapters.step_values import always_there
 from scenarios.adapters.templates import KEY, names_in
 from scenarios.outcome import Extracted, Judgement, Reply
 from scenarios.step import Step
@@ -102,15 +103,16 @@ def _telling(judgement: Judgement, told: Told) -> Judgement:
 def speak(adapter: Adapter, *, host: str, run_id: str = "none") -> dict[str, SpokenOperation]:
     """Compile every operation of `adapter`; `host` is the value of the Host header."""
     head = Letterhead(host, run_id, adapter, Trace(run_id))
-    return {op: _compiled(mapping, head) for op, mapping in adapter.operations.items()}
+    return {op: _compiled(op, mapping, head) for op, mapping in adapter.operations.items()}
 
 
-def _compiled(mapping: OperationMapping, head: Letterhead) -> Sequence:
+def _compiled(op: str, mapping: OperationMapping, head: Letterhead) -> Sequence:
+    keyed = KEY in always_there(op) and not mapping.exchanges[-1].request.is_safe
     *before, last = mapping.exchanges
     return Sequence(
         requests=(
             *(_request(exchange, head, keyed=False) for exchange in before),
-            _request(last, head, keyed=not last.request.is_safe),
+            _request(last, head, keyed=keyed),
         ),
         poll=mapping.poll,
         repeatable=carries_key(mapping, head.adapter),

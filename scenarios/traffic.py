@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 from gevent import socket
 
-from doorbuster.arrivals import Arrival, arrivals
+from doorbuster.arrivals import Arrival, timetable
 from doorbuster.errors import TargetNotReady
 from doorbuster.open_files import raise_open_files
 from doorbuster.plan.model import Plan
@@ -51,8 +51,9 @@ class Traffic:
         self._operations = shop.open(self._endpoint.host_header, order.run_id)
         self._shopper_of = shoppers(self._plan)
         self._locust_users = _users_of_file(self._plan.traffic.locustfile)
-        everyone = arrivals(self._plan.traffic, self._plan.seed)
-        self._arrivals = stripe(everyone, index=order.index, count=order.count)
+        self._arrivals = timetable(
+            self._plan.traffic, self._plan.seed, index=order.index, count=order.count
+        )
         self._loop: OpenLoop | None = None
         raise_open_files()  # every session has a socket
 
@@ -190,13 +191,6 @@ def _failure_of(family: int, address: tuple[Any, ...], *, within_s: float) -> st
         except OSError as error:
             return error.strerror or str(error)
     return ""
-
-
-def stripe(everyone: list[Arrival], *, index: int, count: int) -> list[Arrival]:
-    """Return one process's share: every `count`-th arrival, so that all see the same curve."""
-    if not 0 <= index < count:
-        raise ValueError(f"stripe {index} of {count}: expected an index below the count")
-    return everyone[index::count]
 
 
 def share_of(total: int, *, index: int, count: int) -> int:

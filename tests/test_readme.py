@@ -67,7 +67,8 @@ def test_every_ready_plan_is_listed() -> None:
 
 def test_the_lines_of_a_plan_can_be_read() -> None:
     """The example's faults and budgets, in a plan that has the phases they name."""
-    (example,) = re.findall(r"((?:^    (?:faults:|budgets:|stop:|  - ).*\n)+)", README, re.MULTILINE)
+    example_lines = r"((?:^    (?:faults:|budgets:|stop:|  - ).*\n)+)"
+    (example,) = re.findall(example_lines, README, re.MULTILINE)
     lines = re.sub(r"^    ", "", example, flags=re.MULTILINE)
     plan = PLAN[: PLAN.index("faults:")].replace("phase: baseline", "phase: plateau")
     loaded = load_plan(plan.replace("for: 10s", "for: 30s") + lines, source="README.md")

@@ -18,13 +18,16 @@ from doorbuster.errors import PlanError
 from doorbuster.news import News
 from doorbuster.plan import Plan
 from doorbuster.rundir import RunDirectory
-from doorbuster.stack.generator import Job
+from doorbuster.stack.generator import READY_BOUND_S, Job
 from scenarios.order import CrewOrder, TrafficOrder
 from scenarios.order_files import enclosed_by, moved
 
 MASTER: Final = (sys.executable, "-m", "scenarios.distribution.master")
 DEFAULT_BIND: Final = "127.0.0.1:5557"
 JOIN_WITHIN_S: Final = 120.0
+
+DRAW_WITHIN_S: Final = 50e-6
+"""For each arrival, since every worker draws all: ten times what it takes, as cores are shared."""
 
 ExpectOption = Annotated[
     int | None,
@@ -129,18 +132,29 @@ def job(order: TrafficOrder, plan: Plan, place: Elsewhere | None) -> Job:
     """
     order = moved(order, lambda path: str(Path(path).absolute()))
     patience_s = plan.traffic.patience + plan.traffic.timeout
+    draw_s = sum(plan.traffic.counts.values()) * DRAW_WITHIN_S
     workers = plan.traffic.workers
     if place is not None:
         host = urlsplit(order.base_url).hostname or place.host
         order = replace(order, allow_hosts=(*order.allow_hosts, host))
         crew = CrewOrder(order, workers, host=place.host, port=place.port, elsewhere=True)
         return Job(
-            msgspec.json.encode(crew), patience_s, command=MASTER, ready_within_s=JOIN_WITHIN_S
+            msgspec.json.encode(crew),
+            patience_s,
+            command=MASTER,
+            ready_within_s=JOIN_WITHIN_S + draw_s,
         )
+    ready_within_s = READY_BOUND_S + draw_s
     if workers == 1:
-        return Job(msgspec.json.encode(order), patience_s)
+        return Job(msgspec.json.encode(order), patience_s, ready_within_s=ready_within_s)
     crew = CrewOrder(order, workers)
-    return Job(msgspec.json.encode(crew), patience_s, command=MASTER, workers=workers)
+    return Job(
+        msgspec.json.encode(crew),
+        patience_s,
+        command=MASTER,
+        workers=workers,
+        ready_within_s=ready_within_s,
+    )
 
 
 def told_in_words(news: News, place: Elsewhere | None) -> str | None:

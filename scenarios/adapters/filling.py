@@ -31,7 +31,7 @@ _EXTRACTABLE: Final = frozenset(EXTRACTABLE)
 
 
 class Untold(Exception):
-    """A request wants a value that no answer has told; its text is the value's name."""
+    """A request wants a value that neither step nor answers have; its text is the value's name."""
 
 
 def path_part(value: Any) -> str:
@@ -108,9 +108,7 @@ class OfStep:
     def __call__(self, step: Step, told: Told) -> str:
         value = self._read(step)
         if value is None and (value := told.get(self.name)) is None:
-            raise ValueError(
-                f"the {step.op} request wants {{{self.name}}}, which this step has not"
-            )
+            raise Untold(self.name)
         return self.escape(value)
 
 

@@ -69,6 +69,38 @@ def test_the_reference_shop_fits_its_adapter(shop_dsn: str, tmp_path: Path) -> N
     assert ("operations", "view", "outcome", 1) in found.seen
 
 
+class Listening:
+    """A wire that keeps what it is asked; nothing is found there, but reserving works."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def exchange(self, request: bytes) -> Answer:
+        self.asked.append(request.decode().partition("\r\n")[0])
+        reserves = request.startswith(b"POST /buy")
+        return Answer(201 if reserves else 404, b'{"id": "o1"}', 0.0, 1.0)
+
+
+def test_a_probe_sends_what_a_run_would(tmp_path: Path) -> None:
+    """What a step of the run is without, it must not have here: else the run would be the probe."""
+    outcome = "outcome: [{when: {status: 201}, then: ok, extract: {order_id: $.id, state: $.id}}]"
+    values = "q={qty?}&r={client_ref?}&k={key?}&o={order_id?}"
+    text = "name: all\noperations:\n" + "".join(
+        f"  {op}:\n    request: {{method: {method}, path: '{path}?{values}'}}\n    {outcome}\n"
+        for op, method, path in (
+            ("view", "GET", "/p"),
+            ("cart", "POST", "/cart"),
+            ("reserve", "POST", "/buy"),
+            ("status", "GET", "/o"),
+        )
+    )
+    wire = Listening()
+    Probe(parse_adapter(text, source="all.yaml"), wire, host="shop", run_id="run").run("HOT")
+    said = dict(re.match(r"\S+ (\S+)\?(\S+) HTTP", line).groups() for line in wire.asked)  # type: ignore[union-attr]
+    there = {path: re.findall(r"(\w)=[^&]", values) for path, values in said.items()}
+    assert there == {"/p": ["k"], "/cart": ["q", "k"], "/buy": ["q", "r", "k"], "/o": ["r", "o"]}
+
+
 BREAKS = [
     ("/v1/products/{sku}", "/v1/product/{sku}", "operations.view", "does its path exist"),
     ("order_id: $.order_id, amount: $.total, state", "order_id: $.id, amount: $.total, state",

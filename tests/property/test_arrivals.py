@@ -1,6 +1,7 @@
 """Laws of arrivals: the curve is followed, exactly in number, and the same seed is the same day."""
 
 import math
+import tracemalloc
 from bisect import bisect_right
 from collections import Counter
 from itertools import pairwise
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from doorbuster.arrivals import Arrival, arrivals
+from doorbuster.arrivals import Arrival, arrivals, timetable
 from doorbuster.curves import Curve, Early, Exponential, Joined, Linear, Reactions, Swell
 from doorbuster.plan.phases import Arrivals
 from doorbuster.plan.traffic import WARMUP, Traffic
@@ -273,3 +274,18 @@ def test_a_peak_swells_and_ebbs() -> None:
     assert counts == pytest.approx(counts[::-1], abs=1)
     assert counts[:5] == sorted(counts[:5])
     assert counts[4] > 20 * counts[0] > 0
+
+
+def test_a_worker_keeps_little_of_the_others_arrivals() -> None:
+    """Plans can have millions, and every worker draws all of them to know its own."""
+    phases = [{"phase": "rush", "for": "100s", "rate": "400/s"}]
+    traffic = Traffic.model_validate({"arrivals": phases, "warmup": "0s"})
+    tracemalloc.start()
+    try:
+        mine = timetable(traffic, 7, index=1, count=4)
+        kept_bytes, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(mine) == 10_000
+    assert kept_bytes < 20 * len(mine)
+    assert peak_bytes < 20 * 40_000

@@ -4,18 +4,18 @@ import itertools
 import json
 import math
 
+import pytest
 from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from doorbuster.arrivals import arrivals
+from doorbuster.arrivals import arrivals, timetable
 from scenarios.adapter import load_adapter
 from scenarios.latency import Latencies
 from scenarios.response import ResponseReader
 from scenarios.shop import speak
 from scenarios.step import Step
-from scenarios.traffic import stripe
 from tests.scenarios_fakes import Script, plan_of, replied
 
 SHOP = speak(load_adapter(), host="shop")
@@ -34,18 +34,28 @@ RESPONSES = st.sampled_from(
 )
 
 
-@given(count=st.integers(1, 7), everyone=st.lists(st.integers(), max_size=50))
-def test_stripes_share_all_arrivals_out(count, everyone):
-    stripes = [stripe(everyone, index=index, count=count) for index in range(count)]
-    assert sorted(x for part in stripes for x in part) == sorted(everyone)
+@given(count=st.integers(1, 7))
+def test_stripes_share_all_arrivals_out(count):
+    traffic, seed = plan_of().plan.traffic, 7
+    stripes = [list(timetable(traffic, seed, index=n, count=count)) for n in range(count)]
+    everyone = sorted((arrival for stripe in stripes for arrival in stripe), key=lambda a: a.index)
+    assert everyone == arrivals(traffic, seed)
     assert max(map(len, stripes)) - min(map(len, stripes)) <= 1
 
 
 def test_stripes_hold_every_countth_arrival_of_the_plan():
     plan = plan_of().plan
-    everyone = arrivals(plan.traffic, plan.seed)
     for index in range(3):
-        assert {a.index % 3 for a in stripe(everyone, index=index, count=3)} == {index}
+        mine = timetable(plan.traffic, plan.seed, index=index, count=3)
+        assert {arrival.index % 3 for arrival in mine} == {index}
+        assert len(mine) == len(list(mine))
+
+
+@pytest.mark.parametrize(("index", "count"), [(3, 3), (-1, 2), (0, 0)])
+def test_a_stripe_that_is_none_is_refused(index, count):
+    traffic = plan_of().plan.traffic
+    with pytest.raises(ValueError, match=f"stripe {index} of {count}: expected an index below"):
+        timetable(traffic, 7, index=index, count=count)
 
 
 @given(response=RESPONSES, cuts=st.lists(st.integers(1, 100), max_size=8), again=st.booleans())

@@ -135,9 +135,10 @@ def test_path_values_are_escaped():
     assert request_of("view").startswith(b"GET /v1/products/HOT%201%2Fa HTTP/1.1\r\n")
 
 
-def test_request_without_its_value_is_a_mistake_of_ours():
-    with pytest.raises(ValueError, match="order_id"):
-        SHOP["pay"].perform(Step("1", "pay", 1, 1, "patient", "u", 0.0, key="k"), Script())
+def test_request_without_its_value_is_not_sent():
+    step = Step("1", "pay", 1, 1, "patient", "u", 0.0, key="k")
+    found = SHOP["pay"].perform(step, Script())
+    assert (found.outcome, found.reason) == ("fail", "untold")
 
 
 GOOD = """\
@@ -184,6 +185,12 @@ def test_small_adapter_is_enough():
         ("/p/{sku}", "/p/{SKU}", r"line 4: .*unknown placeholder \{SKU\}"),
         ("{client_ref}", "{ref}", r"line 12: .*unknown placeholder \{ref\}"),
         ("/p/{sku}", "p", "line 4: .*path"),
+        ("/p/{sku}", "/p/{sku}?n={qty}", r"line 4: .*path = .*: a `view` may be without \{qty\}"),
+        ("/p/{sku}", "/p/{client_ref}", r"line 4: operations.view.request.path = .*client_ref\?\}"),
+        ("{client_ref}", "{order_id}", r"line 12: .*json.note = .*`reserve` .* \{order_id\}: exp"),
+        ("/o/{order_id}", "/o/{order_id}/{key}", r"line 20: .*a `status` may be without \{key\}"),
+        ("name: tiny", "name: tiny\nheaders: {X: '{key}'}", r"line 2: headers.X = .*`status`"),
+        ("name: tiny", "name: tiny\nmark: {X: 'a{qty}'}", r"line 2: mark.X = .*without \{qty\}"),
         ("available: $.left", "sold: $.left", "`stock` has to extract `available`"),
         ("$.left", "left", "line 10: .*a text of the form"),
         ("  status:", "  states:", "line 19: operations.states"),
@@ -194,6 +201,50 @@ def test_small_adapter_is_enough():
 def test_mistakes_are_refused_by_line(old, new, message):
     with pytest.raises(PlanError, match=message):
         parse_adapter(GOOD.replace(old, new, 1), source="tiny.yaml")
+
+
+def test_what_a_step_may_be_without_is_null_or_empty_where_that_is_said():
+    text = GOOD.replace("/p/{sku}", "/p/{sku}?n={qty?}&r={client_ref?}")
+    text = text.replace('note: "{client_ref}"', 'note: "{order_id?}"')
+    shop = speak(parse_adapter(text, source="tiny.yaml"), host="h")
+    bare = Step("1", "view", 1, 1, "patient", "u", 0.0, sku="HOT", key="k")
+    seen = Script(replied(200), replied(599))
+    assert shop["view"].perform(bare, seen).outcome == "ok"
+    shop["reserve"].perform(replace(STEP, order_id=None), seen)
+    assert seen.requests[0].startswith(b"GET /p/HOT?n=&r= HTTP/1.1\r\n")
+    assert seen.requests[1].endswith(b'\r\n\r\n{"note":null}')
+
+
+def test_a_question_by_post_carries_no_key_and_is_sent_all_the_same():
+    """As GraphQL asks; an order's state is asked for again and again while it is pending."""
+    text = GOOD.replace('{method: GET, path: "/o/{order_id}"}', '{method: POST, path: "/o"}')
+    text = text.replace("name: tiny", "name: tiny\nidempotency: {header: Idempotency-Key}")
+    shop = speak(parse_adapter(text, source="tiny.yaml"), host="h")
+    script = Script(replied(200, {"state": "paid"}), replied(599))
+    assert shop["status"].perform(replace(STEP, key=None), script).outcome == "ok"
+    shop["pay"].perform(STEP, script)
+    assert b"Idempotency-Key" not in script.requests[0]
+    assert b"Idempotency-Key: run-reserve-3-1" in script.requests[1]
+
+
+def test_a_value_that_an_answer_told_before_may_be_sent_on():
+    steps = """
+    requests:
+      - request: {method: POST, path: /orders}
+        outcome:
+          - {when: {status: 201}, then: next, extract: {order_id: $.id}}
+      - request: {method: POST, path: "/orders/{order_id}/confirm"}
+        outcome:
+          - {when: {status: 200}, then: ok}
+"""
+    before, _, after = GOOD.partition("    request: {method: POST, path: /buy")
+    shop = speak(
+        parse_adapter(before.rstrip() + steps + after[after.index("  pay:") :], source="tiny.yaml"),
+        host="h",
+    )
+    script = Script(replied(201, {"id": "x"}), replied(200))
+    assert shop["reserve"].perform(replace(STEP, order_id=None), script).outcome == "ok"
+    assert script.requests[1].startswith(b"POST /orders/x/confirm ")
 
 
 def test_missing_file_is_a_mistake_of_the_plan(tmp_path):

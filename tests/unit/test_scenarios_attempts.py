@@ -1,12 +1,17 @@
 """Carrying a step out on a fake clock: retries under one key, patience, polling, ends."""
 
+from dataclasses import replace
+
 import pytest
+from msgspec import structs
 
 from doorbuster.budgets import parse_stop
 from doorbuster.series import OperationSecond
 from doorbuster.watch import is_met
+from scenarios.adapter import parse_adapter
 from scenarios.attempts import carry_out
 from scenarios.counts import OperationCounts
+from scenarios.shop import speak
 from scenarios.step import Step
 from tests.scenarios_fakes import FakeClock, FakeWire, Notebook, surroundings
 
@@ -197,3 +202,32 @@ def test_what_the_shop_calls_pending_is_no_error_before_its_end(first, met):
     assert not counting.is_met("errors(pay) > 60% for 1s")
     pay = [row for row in counting.rows if row.op == "pay"]
     assert (sum(row.begun for row in pay), sum(row.due for row in pay)) == (1, 1)
+
+
+SLOW = """
+name: slow
+operations:
+  view:
+    request: {method: GET, path: /p}
+    outcome: [{when: {status: 200}, then: ok}]
+  reserve:
+    request: {method: POST, path: /buy, json: {note: "{client_ref}"}}
+    outcome:
+      - {when: {status: 202}, then: pending, extract: {order_id: $.id}}
+      - {when: {status: 201}, then: ok, extract: {order_id: $.id}}
+    poll: {ok: [reserved]}
+  status:
+    request: {method: GET, path: "/o/{order_id}"}
+    outcome: [{when: {status: 200}, then: ok, extract: {state: $.state}}]
+"""
+
+
+def test_an_order_that_was_pending_keeps_the_number_it_was_given_then():
+    """Its payment needs it, and a status answer need not tell what was asked with."""
+    clock, notebook = FakeClock(DUE_S), Notebook()
+    answers = iter([(202, {"id": "o7"}), (200, {"state": "reserved"})])
+    around = surroundings(clock, notebook)
+    around = replace(around, operations=speak(parse_adapter(SLOW, source="slow"), host="shop"))
+    bare = structs.replace(step("reserve"), order_id=None)
+    result = carry_out(bare, FakeWire(clock, lambda *_: next(answers)), around)
+    assert (result.outcome, result.extracted.order_id) == ("ok", "o7")

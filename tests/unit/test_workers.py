@@ -8,17 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbuster.cli.traffic import Elsewhere, elsewhere, require_reachable, told_in_words
+from doorbuster.cli.traffic import (
+    Elsewhere,
+    elsewhere,
+    job,
+    require_reachable,
+    resolved,
+    told_in_words,
+)
 from doorbuster.errors import PlanError
 from doorbuster.gate import baseline_gate
 from doorbuster.journal import JournalEvent
 from doorbuster.news import News
+from doorbuster.plan.traffic import Traffic
 from doorbuster.series import GeneratorSecond, OperationSecond
 from reports.evidence import run_of
 from reports.exits import run_reasons
 from reports.figures.generator import generator_figures
 from reports.reading.timeline import Timeline
 from scenarios.distribution.clocks import RoundTrip, offset_of
+from scenarios.order import TrafficOrder
 from scenarios.traffic import share_of
 from tests.fakes import plan_of
 
@@ -130,3 +139,18 @@ def test_the_generator_is_as_late_as_its_worst_worker(late_us: int) -> None:
         run.connection.executemany("INSERT INTO latency VALUES (?, ?, ?, ?, ?)", rows)
         (baseline, _) = generator_figures(run)
     assert baseline.lateness_p99_s == pytest.approx(late_us / 1e6)
+
+
+@pytest.mark.parametrize("place", [None, Elsewhere("127.0.0.1", 1)])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_long_plan_has_longer_to_get_ready(place: Elsewhere | None, workers: int) -> None:
+    """Every worker draws all arrivals, so the bound that is meant for few would be too short."""
+
+    def ready_within_s(rate: str) -> float:
+        phases = [{"phase": "rush", "for": "10s", "rate": rate}]
+        traffic = Traffic.model_validate({"arrivals": phases, "workers": workers})
+        plan = plan_of().model_copy(update={"traffic": traffic})
+        order = TrafficOrder("", "", resolved(plan), "")
+        return job(order, plan, place).ready_within_s
+
+    assert ready_within_s("100000/s") > ready_within_s("1/s") + 20
