@@ -9,6 +9,8 @@ from target_app.database.pool import UnavailableError, UnknownOutcomeError
 from target_app.orders.outbox import relay
 from target_app.payments.reconciling import resolve_charges, void_lapsed
 from target_app.payments.refunding import give_back
+from target_app.reconciliation.events import meet_events
+from target_app.reconciliation.settlement import meet_settlement
 
 if TYPE_CHECKING:
     from target_app.shop import Shop
@@ -37,6 +39,8 @@ JOBS: Jobs = (
     (void_lapsed, 1.0),
     (resolve_charges, 0.5),
     (give_back, 1.0),
+    (meet_events, 5.0),
+    (meet_settlement, 30.0),
     (relay, 0.5),
     (keep_up, 1.0),
 )
@@ -51,10 +55,16 @@ async def run_once(shop: "Shop") -> list[str]:
 
 
 async def repeat(job: Job, shop: "Shop", *, pause_s: float) -> None:
-    """Run `job` for ever. An outage costs a turn; every job can be repeated without harm."""
+    """Run `job` for ever: an outage or a mistake of ours costs a turn, and any job may be repeated.
+
+    A mistake that only one row meets must not take the replica with it, nor the other jobs.
+    """
     while True:
         try:
             await job(shop)
         except (UnavailableError, UnknownOutcomeError) as error:
             log.warning("%s: %s", job.__name__, error)
+        except Exception:  # what nobody foresaw about one row; the others still need this job
+            shop.metrics.job_failures.labels(job.__name__).inc()
+            log.exception("%s", job.__name__)
         await asyncio.sleep(pause_s)

@@ -46,13 +46,19 @@ class Metrics:
             "storefront_paid_orders", "Orders that this replica booked as paid"
         )
         self.provider_calls = self._counter(
-            "storefront_provider_calls", "Calls to the payment provider", "call", "result"
+            "storefront_provider_calls",
+            "Calls to the payment provider; spared ones were not made",
+            "call",
+            "result",
         )
         self.provider_timeouts = self._counter(
             "storefront_provider_timeouts", "Calls to the payment provider that were given up"
         )
         self.provider_retries = self._counter(
             "storefront_provider_retries", "Charges sent again under the same key"
+        )
+        self.job_failures = self._counter(
+            "storefront_job_failures", "Turns of a job that an unforeseen error ended", "job"
         )
         self.connection_wait_s = self._histogram(
             "db_client_connection_wait_time_seconds", "Time until a connection was lent"

@@ -10,6 +10,7 @@ from target_app.catalogue import CAMPAIGN
 from target_app.database.admissions import EMPTY_ADMISSIONS
 from target_app.database.offers import EMPTY_OFFERS
 from target_app.database.primary import Connection
+from target_app.database.reconciliation import EMPTY_RECONCILIATION
 from target_app.pricing.linter import Finding, Supply, approved
 from target_app.pricing.rule_book import rules_of, store_coupons, store_promotions
 from target_app.pricing.rules import Count, Coupon, Instant, Minor, Offer, Promotion, Rules
@@ -125,6 +126,7 @@ async def start_sale(connection: Connection, setup: SaleSetup, rules: Rules) -> 
     await connection.execute(EMPTY)
     await connection.execute(EMPTY_OFFERS)
     await connection.execute(EMPTY_ADMISSIONS)
+    await connection.execute(EMPTY_RECONCILIATION)
     await connection.execute(OPEN, CAMPAIGN, setup.starts_at, setup.ends_at, setup.preheat_at)
     titles = [item.title or item.sku for item in setup.items]
     await connection.execute(

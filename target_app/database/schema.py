@@ -9,6 +9,7 @@ import asyncio
 from target_app.database.admissions import ADMISSION_TABLE
 from target_app.database.offers import OFFER_TABLES
 from target_app.database.pool import Database, UnavailableError, UnknownOutcomeError
+from target_app.database.reconciliation import RECONCILIATION_TABLES
 
 SCHEMA_LOCK = 0x5A1E
 """Advisory lock that replicas starting together queue for."""
@@ -136,6 +137,7 @@ async def create_schema(database: Database) -> None:
         await connection.execute(SCHEMA)
         await connection.execute(OFFER_TABLES)
         await connection.execute(ADMISSION_TABLE)
+        await connection.execute(RECONCILIATION_TABLES)
 
 
 async def create_schema_when_up(database: Database, *, patience_s: float = 30.0) -> None:

@@ -84,10 +84,13 @@ class OnCapture(Enum):
     PAY = "pay"
     PAY_IF_STOCK = "pay if units are left, else give the money back"
     REFUND = "give the money back, the order stays as it is"
+    AS_DECIDED = "keep it until people decide, pay if they have decided that"
 
 
 def on_capture(status: Status, pays_in_full: bool) -> OnCapture:
     """Decide what a capture that the shop has not booked yet means for an order in `status`."""
+    if status is Status.REVIEW:
+        return OnCapture.AS_DECIDED
     if not pays_in_full:
         return OnCapture.REFUND
     if status in HOLDING:

@@ -1,7 +1,9 @@
 """Capturing money that was set aside: the intent first, then the provider, then its word."""
 
+import logging
 from typing import TYPE_CHECKING
 
+from target_app.database.pool import UnavailableError, UnknownOutcomeError
 from target_app.orders.states import OWING, Status
 from target_app.orders.transitions import Change
 from target_app.payments.findings import Charge, Finding, Refused
@@ -10,6 +12,8 @@ from target_app.problems import ProblemError
 
 if TYPE_CHECKING:
     from target_app.shop import Shop
+
+log = logging.getLogger(__name__)
 
 ORDER = """
 SELECT status, total, currency, expires_at <= now() AS lapsed
@@ -28,14 +32,22 @@ ORDER BY created_at DESC LIMIT 1
 
 
 async def capture(shop: "Shop", *, order_id: str, key: str) -> PaymentAnswer:
-    """Take the money that was set aside for an order, once, and sell its units."""
+    """Take the money that was set aside for an order, once, and sell its units.
+
+    Once the intent is committed, trouble with our own books is "processing": the money may have
+    moved, so nobody may be told that nothing was done.
+    """
     async with shop.change() as change:
         intent = await _intend(change, order_id=order_id, key=key)
     if isinstance(intent, PaymentAnswer):
         return intent
     charge, psp_ref = intent
     finding = await captured(shop, charge, psp_ref=psp_ref)
-    status = await shop.book(charge, finding)
+    try:
+        status = await shop.book(charge, finding)
+    except (UnavailableError, UnknownOutcomeError) as error:
+        log.warning("%s: the capture is not booked yet: %s", charge.psp_key, error)
+        return processing(order_id)
     if status is Status.PAID:
         return paid(order_id, charge.amount)
     if status is Status.CANCELLED:

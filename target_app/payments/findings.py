@@ -5,7 +5,9 @@ charge, so it is `Unknown`, never "failed".
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Unknown:
 
 
 @dataclass(frozen=True)
+class Spared(Unknown):
+    """The provider was not asked, for its own sake or ours; an earlier call may still be known."""
+
+
+@dataclass(frozen=True)
 class Refused:
     """The provider will not do it, now or later."""
 
@@ -73,19 +80,33 @@ class Charge:
     capture_method: str = "automatic"
 
 
+class Intent(msgspec.Struct, frozen=True):
+    """The provider's account of a charge, as far as the shop reads it."""
+
+    id: str
+    status: str
+    amount: int
+    captured: bool
+
+
+class FoundIntent(Intent, frozen=True):
+    """One of the charges of an order, told apart by its key."""
+
+    psp_key: str
+
+
 AUTHORIZED = frozenset({"requires_capture", "authorized"})
 CLOSED = frozenset({"canceled", "cancelled", "voided", "closed"})
 
 
-def finding_of(intent: dict[str, Any]) -> ChargeFinding:
+def finding_of(intent: Intent) -> ChargeFinding:
     """Read the provider's account of a charge."""
-    status = intent["status"]
-    if status == "succeeded" and intent["captured"]:
-        return Captured(intent["id"], intent["amount"])
-    if status == "declined":
-        return Declined(intent["id"])
-    if status in AUTHORIZED:
-        return Authorized(intent["id"], intent["amount"])
-    if status in CLOSED:
-        return Closed(intent["id"])
-    return Unknown(f"status {status}")
+    if intent.status == "succeeded" and intent.captured:
+        return Captured(intent.id, intent.amount)
+    if intent.status == "declined":
+        return Declined(intent.id)
+    if intent.status in AUTHORIZED:
+        return Authorized(intent.id, intent.amount)
+    if intent.status in CLOSED:
+        return Closed(intent.id)
+    return Unknown(f"status {intent.status}")

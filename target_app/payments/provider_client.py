@@ -7,9 +7,12 @@ intents that wait are charged by the reconciliation.
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Callable
+from datetime import date
+from typing import Any, TypeVar
 
 import httpx
+import msgspec
 
 from target_app.metrics import Metrics
 from target_app.payments.breaker import Breaker
@@ -22,11 +25,15 @@ from target_app.payments.findings import (
     Closed,
     Declined,
     Finding,
+    FoundIntent,
+    Intent,
     NeverSeen,
     Refused,
+    Spared,
     Unknown,
     finding_of,
 )
+from target_app.payments.provider_lists import ListedEvents, SettledLine, settled_lines
 
 __all__ = [
     "CONNECTIONS",
@@ -43,7 +50,7 @@ __all__ = [
     "Unknown",
 ]
 
-CALLS_AT_ONCE = {"charge": 200, "find": 40, "capture": 40, "cancel": 40, "refund": 10}
+CALLS_AT_ONCE = {"charge": 200, "find": 40, "capture": 40, "cancel": 40, "refund": 10, "list": 2}
 """Places in each call's bulkhead."""
 
 CONNECTIONS = httpx.Limits(
@@ -52,6 +59,27 @@ CONNECTIONS = httpx.Limits(
 DEFINITE = frozenset({402, 404, 409, 410})
 """Statuses that say no, as against those that say nothing."""
 DECLINED = "card_declined"
+
+T = TypeVar("T")
+
+
+class Intents(msgspec.Struct, frozen=True):
+    """The answer to a query."""
+
+    intents: list[FoundIntent]
+
+
+class GivenBack(msgspec.Struct, frozen=True):
+    """The answer to a refund."""
+
+    id: str
+    status: str
+
+
+INTENT = msgspec.json.Decoder(Intent).decode
+INTENTS = msgspec.json.Decoder(Intents).decode
+GIVEN_BACK = msgspec.json.Decoder(GivenBack).decode
+EVENTS = msgspec.json.Decoder(ListedEvents).decode
 
 
 class ProviderClient:
@@ -74,7 +102,7 @@ class ProviderClient:
     async def charge(self, charge: Charge) -> ChargeFinding:
         """Make a charge, or set it aside with `capture_method` manual."""
         if not self.breaker.admits():
-            return self._unknown("charge", "breaker open")
+            return self._spared("charge", "breaker open")
         body = {
             "merchant_ref": charge.order_id,
             "amount": charge.amount,
@@ -84,7 +112,9 @@ class ProviderClient:
         }
         if charge.capture_method != "automatic":
             body["capture_method"] = charge.capture_method
-        answer = await self._call("charge", "/psp/intents", json=body, key=charge.psp_key)
+        answer = await self._call(
+            "charge", "/psp/intents", read=INTENT, json=body, key=charge.psp_key
+        )
         if isinstance(answer, Unknown):
             self.breaker.failed()
         else:
@@ -93,12 +123,14 @@ class ProviderClient:
 
     async def find(self, *, order_id: str, psp_key: str) -> Finding:
         """Ask what became of a charge."""
-        answer = await self._call("find", "/psp/intents", params={"merchant_ref": order_id})
+        answer = await self._call(
+            "find", "/psp/intents", read=INTENTS, params={"merchant_ref": order_id}
+        )
         if isinstance(answer, Unknown):
             return answer
         if isinstance(answer, Refused):
             return Unknown(answer.code)
-        ours = [intent for intent in answer["intents"] if intent["psp_key"] == psp_key]
+        ours = [intent for intent in answer.intents if intent.psp_key == psp_key]
         return finding_of(ours[0]) if ours else NeverSeen()
 
     async def forestall(self, charge: Charge) -> str | None:
@@ -114,14 +146,17 @@ class ProviderClient:
             "method": charge.method,
             "confirm": False,
         }
-        answer = await self._call("cancel", "/psp/intents", json=body, key=charge.psp_key)
-        return str(answer["id"]) if isinstance(answer, dict) else None
+        answer = await self._call(
+            "cancel", "/psp/intents", read=INTENT, json=body, key=charge.psp_key
+        )
+        return answer.id if isinstance(answer, Intent) else None
 
     async def capture(self, *, psp_ref: str, psp_key: str, amount: int) -> ChargeFinding | Refused:
         """Take the money that was set aside; refused once it no longer is."""
         answer = await self._call(
             "capture",
             f"/psp/intents/{psp_ref}/capture",
+            read=INTENT,
             json={"amount": amount},
             key=f"{psp_key}:capture",
         )
@@ -130,7 +165,11 @@ class ProviderClient:
     async def cancel(self, *, psp_ref: str, psp_key: str) -> ChargeFinding | Refused:
         """Close a charge that has not been captured; refused once it has."""
         answer = await self._call(
-            "cancel", f"/psp/intents/{psp_ref}/cancel", json={}, key=f"{psp_key}:cancel"
+            "cancel",
+            f"/psp/intents/{psp_ref}/cancel",
+            read=INTENT,
+            json={},
+            key=f"{psp_key}:cancel",
         )
         return answer if isinstance(answer, Refused) else _charged(answer)
 
@@ -139,43 +178,76 @@ class ProviderClient:
         answer = await self._call(
             "refund",
             "/psp/refunds",
+            read=GIVEN_BACK,
             json={"intent_id": psp_ref, "amount": amount},
             key=f"{psp_key}:refund",
         )
-        return None if isinstance(answer, dict) else answer
+        if isinstance(answer, GivenBack):
+            return None if answer.status == "succeeded" else Unknown(f"status {answer.status}")
+        return answer
+
+    async def events(self, *, after: str | None, limit: int) -> ListedEvents | Refused | Unknown:
+        """List what the provider announced or would have, from the event `after` on."""
+        params: dict[str, str | int] = {"limit": limit} | ({"after": after} if after else {})
+        return await self._call("list", "/psp/events", read=EVENTS, params=params)
+
+    async def settlement(self, day: date) -> list[SettledLine] | Refused | Unknown:
+        """Fetch the settlement file of a day, which for today ends now."""
+        params = {"day": day.isoformat()}
+        return await self._call("list", "/psp/settlement", read=settled_lines, params=params)
 
     async def _call(
-        self, call: str, path: str, *, key: str | None = None, **request: Any
-    ) -> dict[str, Any] | Refused | Unknown:
+        self,
+        call: str,
+        path: str,
+        *,
+        read: Callable[[bytes], T],
+        key: str | None = None,
+        **request: Any,
+    ) -> T | Refused | Unknown:
         """Return the body of a 200 or a definite no; anything else leaves us where we were."""
-        method = "POST" if "json" in request else "GET"
-        headers = {"Idempotency-Key": key} if key else None
-        try:
-            with self._bulkheads[call].place():
-                async with asyncio.timeout(self._timeout_s):
-                    response = await self._http.request(method, path, headers=headers, **request)
-        except BulkheadFullError:
-            return self._unknown(call, "bulkhead full")
-        except (TimeoutError, httpx.TimeoutException):
-            self._metrics.provider_timeouts.inc()
-            return self._unknown(call, "timeout")
-        except httpx.TransportError as error:
-            return self._unknown(call, type(error).__name__)
+        response = await self._sent(call, path, key=key, **request)
+        if isinstance(response, Unknown):
+            return response
         if response.status_code in DEFINITE:
             self._metrics.provider_calls.labels(call, "refused").inc()
             return Refused(_code(response))
         if response.status_code != 200:
             return self._unknown(call, f"status {response.status_code}")
+        try:
+            body = read(response.content)
+        except ValueError as error:  # a gateway's own page, or an answer that is not the provider's
+            return self._unknown(call, f"unreadable answer: {error}")
         self._metrics.provider_calls.labels(call, "answered").inc()
-        body: dict[str, Any] = response.json()
         return body
+
+    async def _sent(
+        self, call: str, path: str, *, key: str | None, **request: Any
+    ) -> httpx.Response | Unknown:
+        method = "POST" if "json" in request else "GET"
+        headers = {"Idempotency-Key": key} if key else None
+        try:
+            with self._bulkheads[call].place():
+                async with asyncio.timeout(self._timeout_s):
+                    return await self._http.request(method, path, headers=headers, **request)
+        except BulkheadFullError:
+            return self._spared(call, "bulkhead full")
+        except (TimeoutError, httpx.TimeoutException):
+            self._metrics.provider_timeouts.inc()
+            return self._unknown(call, "timeout")
+        except httpx.RequestError as error:  # not only of the transport: a body may not unpack
+            return self._unknown(call, type(error).__name__)
+
+    def _spared(self, call: str, why: str) -> Spared:
+        self._metrics.provider_calls.labels(call, "spared").inc()
+        return Spared(why)
 
     def _unknown(self, call: str, why: str) -> Unknown:
         self._metrics.provider_calls.labels(call, "unknown").inc()
         return Unknown(why)
 
 
-def _charged(answer: dict[str, Any] | Refused | Unknown) -> ChargeFinding:
+def _charged(answer: Intent | Refused | Unknown) -> ChargeFinding:
     """Read the answer to a charge; a no to the request is no word on an earlier one."""
     if isinstance(answer, Refused):
         return Declined("") if answer.code == DECLINED else Unknown(answer.code)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from target_app.payments.capturing import captured
-from target_app.payments.findings import Authorized, Charge, Finding, NeverSeen, Unknown
+from target_app.payments.findings import Authorized, Charge, Finding, NeverSeen, Spared, Unknown
 from target_app.payments.refunding import give_back
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ AT_ONCE = 20
 
 DUE = """
 UPDATE payments p SET queries = queries + 1,
-    next_query_at = now() + least(power(2, queries), 4) * interval '1 second'
+    next_query_at = now() + power(2, least(queries, 2)) * interval '1 second'
 FROM orders o
 WHERE p.order_id = o.order_id AND p.payment_id IN (
     SELECT payment_id FROM payments
@@ -97,8 +97,9 @@ async def _resolve(shop: "Shop", due: Open) -> None:
         case NeverSeen() | Authorized() | Unknown(), "processing" if due.lapsed and given_up:
             finding = await _closed(shop, charge, finding)
         case NeverSeen(), _ if given_up:
-            shop.metrics.provider_retries.inc()
             finding = await shop.acts.charge(shop.provider, charge)
+            if not isinstance(finding, Spared):
+                shop.metrics.provider_retries.inc()
     await shop.book(charge, finding)
 
 

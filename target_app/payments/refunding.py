@@ -1,10 +1,12 @@
 """Money given back: asked for by somebody or owed by the shop, sent until the provider answers."""
 
+import logging
 from typing import TYPE_CHECKING, Annotated, Any
 
 import asyncpg
 import msgspec
 
+from target_app.database.pool import UnavailableError, UnknownOutcomeError
 from target_app.orders.states import OWING, Status
 from target_app.orders.transitions import Change, move
 from target_app.payments.findings import Refused
@@ -13,18 +15,24 @@ from target_app.problems import ProblemError
 if TYPE_CHECKING:
     from target_app.shop import Shop
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 20
 REFUSALS_MAX = 3
 """A provider that refuses this often will not change its mind; people have to look."""
 
 ORDER = "SELECT status FROM orders WHERE order_id = $1 FOR UPDATE"
 EARLIER = "SELECT * FROM refunds WHERE order_id = $1 AND request_key = $2"
+CURRENT = """
+SELECT r.state, o.status AS order_status FROM refunds r JOIN orders o USING (order_id)
+WHERE refund_id = $1
+"""
 REFUNDABLE = """
 SELECT p.psp_key, p.amount - coalesce(sum(r.amount) FILTER (WHERE r.state <> 'failed'), 0)::bigint
        AS rest, count(r.refund_id) AS number
 FROM payments p LEFT JOIN refunds r USING (psp_key)
-WHERE p.order_id = $1 AND p.state = 'captured' GROUP BY p.psp_key, p.amount
-ORDER BY rest DESC LIMIT 1
+WHERE p.order_id = $1 AND p.state = 'captured' GROUP BY p.psp_key, p.amount, p.created_at
+ORDER BY rest DESC, p.created_at
 """
 RECORD = """
 INSERT INTO refunds (refund_id, order_id, psp_key, request_key, amount, restock, state,
@@ -34,7 +42,7 @@ RETURNING *
 """
 DUE = """
 UPDATE refunds r SET tries = tries + 1,
-    next_try_at = now() + least(power(2, tries), 4) * interval '1 second'
+    next_try_at = now() + power(2, least(tries, 2)) * interval '1 second'
 FROM payments p WHERE p.psp_key = r.psp_key AND r.refund_id IN (
     SELECT refund_id FROM refunds WHERE state = 'pending' AND next_try_at <= now()
     ORDER BY next_try_at LIMIT $1 FOR UPDATE SKIP LOCKED
@@ -66,26 +74,34 @@ class RefundWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def ask_back(shop: "Shop", wish: RefundWish, *, order_id: str, key: str) -> dict[str, Any]:
-    """Give back what `wish` says, once for each key; return where the refund stands."""
+    """Give back what `wish` says, once for each key; return where the refund stands.
+
+    Once it is written down it will be sent, so from there on it is pending whatever goes wrong.
+    """
     async with shop.change() as change:
         refund, fresh = await _recorded(change, wish, order_id=order_id, key=key)
-    if fresh:
+        status = await change.connection.fetchval(ORDER, order_id)
+        psp_ref = await change.connection.fetchval(REF, refund["psp_key"])
+    try:
+        if fresh:
+            await send(shop, refund["refund_id"], psp_ref=psp_ref, amount=refund["amount"])
         async with shop.database.connection() as connection:
-            psp_ref = await connection.fetchval(REF, refund["psp_key"])
-        await send(shop, refund["refund_id"], psp_ref=psp_ref, amount=refund["amount"])
-    async with shop.database.connection() as connection:
-        current = await connection.fetchrow(EARLIER, order_id, key)
-        status = await connection.fetchval(
-            "SELECT status FROM orders WHERE order_id = $1", order_id
-        )
+            current = await connection.fetchrow(CURRENT, refund["refund_id"])
+    except (UnavailableError, UnknownOutcomeError) as error:
+        log.warning("%s: not booked yet: %s", refund["refund_id"], error)
+        return _told(refund, state=refund["state"], order_status=status)
     assert current is not None
+    return _told(refund, **current)
+
+
+def _told(refund: asyncpg.Record, *, state: str, order_status: str) -> dict[str, Any]:
     return {
-        "refund_id": current["refund_id"],
-        "order_id": order_id,
-        "amount": current["amount"],
-        "restock": current["restock"],
-        "state": current["state"],
-        "order_status": status,
+        "refund_id": refund["refund_id"],
+        "order_id": refund["order_id"],
+        "amount": refund["amount"],
+        "restock": refund["restock"],
+        "state": state,
+        "order_status": order_status,
     }
 
 

@@ -42,6 +42,12 @@ SELECT psp_key || ':refund', order_id, psp_key, amount, false, 'pending', now(),
 FROM payments WHERE psp_key = $1 AND amount > 0
 ON CONFLICT DO NOTHING
 """
+# A decision is about the money that its operator could see.
+DECIDED_TO_PAY = """
+SELECT d.decision = 'pay' AND p.amount = o.total AND p.created_at <= d.at
+FROM decisions d JOIN orders o USING (order_id) JOIN payments p USING (order_id)
+WHERE d.order_id = $1 AND p.psp_key = $2 ORDER BY d.id DESC LIMIT 1
+"""
 
 
 async def book_capture(
@@ -87,6 +93,10 @@ async def _follow_up(
             target = WITHOUT_MONEY.get(status, status)
             if target is not status:
                 await move(change, order_id, source=status, target=target)
+        case OnCapture.AS_DECIDED:
+            decided = await change.connection.fetchval(DECIDED_TO_PAY, order_id, psp_key)
+            if decided and await _retaken(change, order_id, source=status):
+                target = Status.PAID
     return target
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 CAPTURED = "payment.succeeded"
 REMEMBER = """
 INSERT INTO webhook_events (event_id, order_id, deliveries, applied)
-VALUES ($1, $2, 1, EXISTS (
+VALUES ($1, $2, 1, $4 OR EXISTS (
     SELECT FROM payments WHERE psp_key = $3 AND state IN ('captured', 'refunded')
 ))
 ON CONFLICT (event_id) DO UPDATE SET deliveries = webhook_events.deliveries + 1
@@ -45,12 +45,15 @@ async def accept(shop: "Shop", event: ProviderEvent) -> bool:
     of order too often to be acted upon: it only makes the reconciliation ask at once.
     """
     async with shop.database.connection() as connection:
-        known = await connection.fetchrow(REMEMBER, event.id, event.merchant_ref, event.psp_key)
-        if event.type != CAPTURED:
+        nothing_to_apply = event.type != CAPTURED
+        known = await connection.fetchrow(
+            REMEMBER, event.id, event.merchant_ref, event.psp_key, nothing_to_apply
+        )
+        if nothing_to_apply:
             await connection.execute(ASK_NOW, event.psp_key)
     assert known is not None
     shop.step(Step.EVENT_REMEMBERED)
-    if event.type == CAPTURED and not known["applied"]:
+    if not known["applied"]:
         await _apply(shop, event)
     return bool(known["deliveries"] == 1)
 

@@ -16,7 +16,8 @@ from target_app.orders.states import HOLDING, OWING
 from target_app.redis.client import Failed
 from target_app.reservations import Reservations
 
-# One statement, so that all counts in the database are of one moment.
+# One statement, so that all counts in the database are of one moment. A review leaves an order's
+# units where they were, so its holds tell where that is.
 COUNTS = """
 SELECT now() AS at, i.sku, i.initial, i.adjusted, i.available, i.reserved, i.sold,
        s.available AS row_available, s.reserved AS row_reserved, s.sold AS row_sold,
@@ -24,9 +25,17 @@ SELECT now() AS at, i.sku, i.initial, i.adjusted, i.available, i.reserved, i.sol
        coalesce(r.active, 0) AS holds_active, coalesce(r.claimed, 0) AS holds_claimed
 FROM inventory i JOIN stock s USING (sku)
 LEFT JOIN (
-    SELECT l.sku, (sum(l.qty) FILTER (WHERE o.status = ANY($1)))::bigint AS held,
-           (sum(l.qty) FILTER (WHERE o.status = ANY($2)))::bigint AS sold
-    FROM order_lines l JOIN orders o USING (order_id) GROUP BY l.sku
+    SELECT l.sku,
+           (sum(l.qty) FILTER (WHERE o.status = ANY($1) OR in_review.state = 'active'))::bigint
+           AS held,
+           (sum(l.qty) FILTER (WHERE o.status = ANY($2) OR in_review.state = 'claimed'))::bigint
+           AS sold
+    FROM order_lines l JOIN orders o USING (order_id)
+    LEFT JOIN LATERAL (
+        SELECT state FROM reservations r
+        WHERE r.order_id = o.order_id AND r.sku = l.sku AND o.status = 'review' LIMIT 1
+    ) in_review ON true
+    GROUP BY l.sku
 ) o USING (sku)
 LEFT JOIN (
     SELECT sku, (sum(qty) FILTER (WHERE state = 'active'))::bigint AS active,

@@ -18,6 +18,7 @@ from target_app.web import (
     carts,
     catalogue,
     coupons,
+    findings,
     health,
     inventory,
     members,
@@ -56,6 +57,7 @@ def create_app(shop: Shop, *, drain: Drain | None = None) -> ASGIApp:
         webhooks,
         ops,
         inventory,
+        findings,
         health,
     ):
         app.include_router(face.router)

@@ -6,7 +6,7 @@ from target_app.jobs import run_once
 from target_app.orders.shipping import shipped
 from target_app.payments.capturing import capture as captured
 from target_app.payments.refunding import RefundWish, ask_back
-from target_app.payments.reviewing import Decision, decide, decided
+from target_app.payments.reviewing import TARGETS, Decision, decide, decided
 from target_app.problems import parse, reply
 from target_app.web.contract import IDEMPOTENCY_KEY, problems, takes
 from target_app.web.ops import operator
@@ -57,12 +57,14 @@ async def reconcile(request: Request) -> Response:
 @desk.post(
     "/orders/{order_id}/decision",
     openapi_extra=takes(Decision),
-    responses=problems(404, 409, 500),
+    responses=problems(404, 409, 500) | {202: {"description": "The money is being captured"}},
 )
 async def decision(request: Request, order_id: str) -> Response:
+    """Hold an order for review, or say how its review ends."""
     wanted = parse(await request.body(), Decision)
-    async with shop_of(request).change() as change:
-        return reply(await decide(change, wanted, order_id=order_id))
+    status = await decide(shop_of(request), wanted, order_id=order_id)
+    done = {"order_id": order_id, "status": status}
+    return reply(done, status=200 if status is TARGETS[wanted.decision] else 202)
 
 
 @desk.get("/orders/{order_id}/decisions")

@@ -25,6 +25,8 @@ from target_app.orders.states import (
         (Status.REFUNDED, True, OnCapture.REFUND),
         (Status.PAYMENT_PROCESSING, False, OnCapture.REFUND),
         (Status.EXPIRED, False, OnCapture.REFUND),
+        (Status.REVIEW, True, OnCapture.AS_DECIDED),
+        (Status.REVIEW, False, OnCapture.AS_DECIDED),
     ],
 )
 def test_what_money_means(status: Status, pays_in_full: bool, expected: OnCapture) -> None:
