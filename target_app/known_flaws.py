@@ -61,7 +61,6 @@ FLAWS: dict[str, Description] = {
         "give the units of an ended hold back twice",
         "the clean-up of old holds does not ask whether their units were freed before",
         "stock_conserved",
-        replaces={"expire_one"},
     ),
     "W15": _flaw(
         "take the SKUs of an order one by one, each for itself",

@@ -4,8 +4,12 @@ Cancelling and the sweeper have each given the units back; when the hold's time 
 removed, and they are given back once more. The shop then sells more than it ever had.
 """
 
-from target_app.orders.holds import expire_one
-from target_app.orders.transitions import Change
+from typing import TYPE_CHECKING
+
+from target_app.jobs import Jobs
+
+if TYPE_CHECKING:
+    from target_app.shop import Shop
 
 CLEAN_UP = """
 WITH old AS (
@@ -18,8 +22,10 @@ UPDATE stock SET available = available + freed.qty FROM freed WHERE stock.sku = 
 """
 
 
-async def expire_and_clean_up(change: Change) -> bool:
-    expired = await expire_one(change)
-    if not expired:
+async def clean_up(shop: "Shop") -> None:
+    async with shop.change() as change:
         await change.connection.execute(CLEAN_UP)
-    return expired
+
+
+def cleaning_up(jobs: Jobs) -> Jobs:
+    return (*jobs, (clean_up, 0.5))

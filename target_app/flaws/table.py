@@ -84,7 +84,7 @@ PLANTS: dict[str, Plant] = {
     "W3": _async_reserve,
     "W5": _read_replica,
     "W12": lambda acts, _: replace(acts, check_out=ignored_key.check_out_again),
-    "W13": lambda acts, _: replace(acts, expire_one=double_release.expire_and_clean_up),
+    "W13": lambda acts, _: replace(acts, jobs=double_release.cleaning_up(acts.jobs)),
     "W15": _one_by_one,
     "W15b": _out_of_order,
     "W16": _missing_release,

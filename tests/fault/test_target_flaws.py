@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from target_app.flaws.table import FLAWS
-from target_app.jobs import expire_holds
+from target_app.jobs import expire_holds, run_once
 from target_app.payments.findings import Charge
 from target_app.signatures import SIGNATURE_HEADER, sign
 from tests.fault.shop_verdicts import verdicts
@@ -69,6 +69,7 @@ async def an_end_of_holds(run: Rehearsed) -> None:
     await run.client.post(f"/v1/orders/{cancelled}/cancel")
     assert (await run.pay(paid, "p")).status_code == 200
     await come_to_rest(run)
+    await run_once(run.shop)
 
 
 async def silence_after_capture(run: Rehearsed) -> None:
