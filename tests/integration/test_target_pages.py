@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from target_app.catalogue import Catalogue
 from target_app.database.pool import Database
 from target_app.database.primary import Primary
 from tests.integration.page_visitor import Reading, shop_on_port
-from tests.integration.running_shop import OPS, Rehearsed
+from tests.integration.running_shop import OPS, OVER, Rehearsed
 from tests.integration.shop_database import postgres, shop_dsn
 
 __all__ = ["postgres", "shop_dsn"]
@@ -49,10 +48,6 @@ def nowhere() -> Database:
     return Database(primary, size=1, acquire_timeout_s=0.5)
 
 
-def ended() -> dict[str, Any]:
-    return {"ends_at": (datetime.now(UTC) - timedelta(seconds=5)).isoformat()}
-
-
 async def nothing(_run: Rehearsed) -> None:
     """Leave the sale as it is."""
 
@@ -73,7 +68,7 @@ async def bought_up(run: Rehearsed) -> None:
         ({}, nothing, (["On sale now", "10 left", "Quantity"], ["Opens in", "Sold out"])),
         ({}, bought_up, (["Sold out"], ["On sale now", "left", "Quantity"])),
         ({}, paused, (["The sale is paused"], ["On sale now", "Sold out"])),
-        (ended(), nothing, (["The sale has ended"], ["On sale now", "Quantity", "left"])),
+        (OVER, nothing, (["The sale has ended"], ["On sale now", "Quantity", "left"])),
     ],
     ids=["before", "live", "sold out", "paused", "ended"],
 )

@@ -43,6 +43,7 @@ if [ -f {BEFORE_SERVING} ]; then
 fi
 """
 EMPTY = """
+mkdir -p "$PGDATA"
 find "$PGDATA" -mindepth 1 -delete
 """
 OWN = """
