@@ -12,6 +12,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def segments_of(run_id: str) -> list[int]:
 
 def pid_files_of(run_id: str) -> Iterator[Path]:
     for folder in folders_of(run_id):
-        yield from folder.glob("*/data/postmaster.pid")
+        with suppress(FileNotFoundError):  # somebody else is at removing it, too
+            yield from folder.glob("*/data/postmaster.pid")
 
 
 def stack_processes_of(run_id: str) -> list[psutil.Process]:

@@ -32,7 +32,7 @@ def reserve(shop: httpx.Client, key: str) -> str:
         answers.append(shop.post("/v1/checkouts", json=body, headers=headers))
         return answers[-1].status_code != 503
 
-    assert eventually(answered, bound_s=20), answers[-1].text
+    assert eventually(answered, bound_s=60), answers[-1].text
     assert answers[-1].status_code == 201, answers[-1].text
     return str(answers[-1].json()["order_id"])
 

@@ -19,6 +19,8 @@ SETTINGS = {
     "wal_keep_size": "256MB",
     # A standby that lost its connection is back within a moment of the connection's healing.
     "wal_retrieve_retry_interval": "200ms",
+    # The end of a container can be lost with its network; then only silence tells it.
+    "wal_receiver_timeout": "5s",
     # A killed process loses nothing without fsync; what a commit waits for in the standby stays.
     "fsync": "off",
     "jit": "off",
