@@ -109,9 +109,11 @@ def _recovery(run: Run, budget: Budget, measured: Measured) -> Verdict:
     doubt = _unseen(run, fault, measured, within_s=None if within else budget.limit)
     limit = quantity(budget, budget.limit)
     if fault.lag_s is None:
-        return _not_back(budget.text, f"{_in_vain(fault)}, limit {limit}", fault, doubt=doubt)
+        said = f"{_in_vain(fault)}, limit {limit}"
+        return _not_back(budget.text, said, fault, limit_s=budget.limit, doubt=doubt)
     if within and fault.lost_again_s is not None:
-        return _not_back(budget.text, _lost_again(fault), fault, doubt=doubt)
+        said = _lost_again(fault)
+        return _not_back(budget.text, said, fault, limit_s=budget.limit, doubt=doubt)
     relapses = ", ".join(f"{second:g} s" for second in fault.relapses_s)
     over = f"relapsed at {relapses}" if relapses else "no relapse"
     return _ruled(budget, fault.lag_s, doubt=doubt, over=over)
@@ -124,7 +126,7 @@ def _never_back(run: Run, fault: FaultFigures, measured: Measured) -> Verdict | 
     if not lost or not watched or _unseen(run, fault, measured, within_s=float("inf")):
         return None
     said = _in_vain(fault) if fault.lag_s is None else _lost_again(fault)
-    return _not_back(f'recovered("{fault.name}")', said, fault, doubt=None)
+    return _not_back(f'recovered("{fault.name}")', said, fault)
 
 
 def _unseen(
@@ -164,13 +166,20 @@ def _lost_again(fault: FaultFigures) -> str:
     return f"back after {back}, relapsed at {fault.lost_again_s:g} s and not back since"
 
 
-def _not_back(name: str, said: str, fault: FaultFigures, *, doubt: str | None) -> Verdict:
+def _not_back(
+    name: str,
+    said: str,
+    fault: FaultFigures,
+    *,
+    limit_s: float | None = None,
+    doubt: str | None = None,
+) -> Verdict:
     return Verdict(
         name=name,
         kind="budget",
         ruling="unknown" if doubt else "fail",
         evidence=doubt or said,
-        counts={"measured": fault.lag_s, "limit": fault.limit_s, "observed_s": fault.observed_s},
+        counts={"measured": fault.lag_s, "limit": limit_s, "observed_s": fault.observed_s},
     )
 
 

@@ -6,16 +6,12 @@ from datetime import datetime
 
 import msgspec
 
+from target_app.payments.webhooks import ProviderEvent
 
-class ListedEvent(msgspec.Struct, frozen=True):
+
+class ListedEvent(ProviderEvent, frozen=True):
     """One event of the list; `psp_key` is that of the charge, also where money went back."""
 
-    id: str
-    type: str
-    intent_id: str
-    merchant_ref: str
-    psp_key: str
-    amount: int
     created_at: datetime
     refund_id: str | None = None
 
