@@ -1,4 +1,4 @@
-"""What the database knows and a scraper wants: stock, holds, open payments, replication lag.
+"""What the database knows and a scraper wants: stock, holds, open payments, findings, standbys.
 
 Every replica shows the same figures, since they are the database's. They are read when somebody
 scrapes and at most once a second, and an outage leaves them as they were; their age tells.
@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from target_app.database.pool import Database, UnavailableError
 from target_app.database.primary import Connection
+from target_app.reconciliation.mismatches import MISMATCHES
 
 MAX_AGE_S = 1.0
 
@@ -18,6 +19,7 @@ OPEN_ORDERS = """
 SELECT (SELECT count(*) FROM reservations WHERE state = 'active') AS active_holds,
        (SELECT count(*) FROM payments WHERE state IN ('created', 'processing')) AS open_payments
 """
+FINDINGS = "SELECT kind, count(*) AS number FROM findings WHERE resolved_at IS NULL GROUP BY kind"
 # Only a superuser or pg_monitor sees the positions; without them the lag is unknown, not zero.
 REPLICATION = """
 SELECT application_name AS standby, extract(epoch FROM replay_lag)::float8 AS lag_s,
@@ -39,6 +41,12 @@ class BookGauges:
         )
         self._payments = Gauge(
             "storefront_open_payments", "Payments whose outcome is not known", registry=registry
+        )
+        self._findings = Gauge(
+            "storefront_findings",
+            "Differences between the provider's books and ours that stand",
+            ("kind",),
+            registry=registry,
         )
         self._lag_s = Gauge(
             "pg_replication_lag_seconds",
@@ -74,6 +82,7 @@ class BookGauges:
     async def _read(self, connection: Connection) -> None:
         stock = await connection.fetch(STOCK)
         orders = await connection.fetchrow(OPEN_ORDERS)
+        findings = await connection.fetch(FINDINGS)
         standbys = await connection.fetch(REPLICATION)
         assert orders is not None
         # A new sale has other SKUs and a failover other standbys: forget those of before.
@@ -84,6 +93,10 @@ class BookGauges:
                 self._stock.labels(row["sku"], state).set(row[state])
         self._holds.set(orders["active_holds"])
         self._payments.set(orders["open_payments"])
+        for kind in MISMATCHES:
+            self._findings.labels(kind).set(0)
+        for row in findings:
+            self._findings.labels(row["kind"]).set(row["number"])
         for row in standbys:
             # Nothing to report means that the standby has caught up and is idle.
             self._lag_s.labels(row["standby"]).set(row["lag_s"] or 0.0)

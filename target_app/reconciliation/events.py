@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from target_app.payments.provider_lists import ListedEvent, ListedEvents
 from target_app.payments.webhooks import CAPTURED
 from target_app.reconciliation.booking import book_missing
+from target_app.reconciliation.holding import hold_mismatched
 from target_app.reconciliation.mismatches import meet_orders
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ async def meet_events(shop: "Shop") -> None:
         async with shop.database.transaction() as connection:
             await meet_orders(connection)
             await connection.execute(READ)
+        await hold_mismatched(shop)
 
 
 async def _read_on(shop: "Shop", *, after: str | None) -> bool:

@@ -14,6 +14,8 @@ from target_app.database.primary import Connection
 from target_app.instants import rfc3339
 from target_app.orders.states import OWING
 
+MISMATCHES = ("charge_only", "order_only", "amount_diff", "double_charge")
+
 GRACE_S = 5.0
 """How long two books may differ because one of them was quicker."""
 

@@ -1,6 +1,7 @@
 """The shop's books beside the provider's: what is booked late, and what stands for people."""
 
 import asyncio
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from target_app.jobs import expire_holds, run_once
 from target_app.payments.findings import Captured, Charge
 from target_app.reconciliation import events
 from target_app.reconciliation.events import meet_events
-from target_app.reconciliation.settlement import meet_settlement
+from target_app.reconciliation.holding import HOLD_AFTER_S
+from target_app.reconciliation.settlement import days_to_read, meet_settlement
 from target_app.signatures import SIGNATURE_HEADER, sign
 from tests.integration.running_shop import OPS, Rehearsed, replicas_of, running_shop
 from tests.integration.shop_database import postgres, shop_dsn
@@ -167,11 +169,62 @@ def test_a_settlement_that_differs_is_found(
             assert await meet(run) == []
             run.behave(mode="settlement_mismatch", difference=difference)
             (finding,) = await meet(run)
-            assert (finding["source"], finding["kind"]) == ("settlement", kind or "double_charge")
+            assert finding["source"].startswith("settlement ")
+            assert finding["kind"] == (kind or "double_charge")
             assert (finding["expected"], finding["found"]) == (9900, found)
             assert finding["order_id"] == order_id
             run.behave()
             assert await meet(run) == []
+
+    asyncio.run(scenario())
+
+
+def test_the_last_sales_of_a_day_are_in_no_earlier_file() -> None:
+    midnight = datetime(2026, 11, 12, tzinfo=UTC)
+    assert days_to_read(midnight - timedelta(minutes=1)) == [date(2026, 11, 11)]
+    assert days_to_read(midnight + timedelta(minutes=1)) == [date(2026, 11, 11), date(2026, 11, 12)]
+    assert days_to_read(midnight + timedelta(hours=1)) == [date(2026, 11, 12)]
+
+
+def test_what_a_day_left_behind_stands_after_midnight(shop_dsn: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_shop(shop_dsn, tmp_path) as run:
+            await run.sale()
+            order_id = await run.ordered("k")
+            await run.pay(order_id, "p")
+            await meet(run)
+            async with run.shop.database.connection() as connection:
+                await connection.execute(
+                    "INSERT INTO findings (source, kind, subject, expected, found)"
+                    " VALUES ('settlement 2026-11-11', 'charge_only', 'ch', 0, 9900)"
+                )
+            assert [finding["subject"] for finding in await meet(run)] == ["ch"]
+
+    asyncio.run(scenario())
+
+
+def test_an_order_whose_money_differs_for_long_is_held_once(shop_dsn: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_shop(shop_dsn, tmp_path) as run:
+            await run.sale()
+            right, twice = await run.ordered("k"), await run.ordered("l")
+            for order_id in (right, twice):
+                assert (await run.pay(order_id, "p")).status_code == 200
+            run.behave(mode="no_idempotency")
+            await take(run, twice, key=f"order:{twice}:pay:1")
+            await meet(run)
+            shown = (await run.client.get("/metrics")).text
+            assert 'storefront_findings{kind="double_charge"} 1.0' in shown
+            assert await run.status(twice) == "paid"
+            await run.age("first_seen_at", table="findings", by_s=HOLD_AFTER_S)
+            await meet(run)
+            assert (await run.status(right), await run.status(twice)) == ("paid", "review")
+            body = {"decision": "pay", "operator": "ann"}
+            path = f"/ops/orders/{twice}/decision"
+            answer = await run.client.post(path, json=body, headers=OPS)
+            assert answer.status_code == 200
+            await meet(run)
+            assert await run.status(twice) == "paid"
 
     asyncio.run(scenario())
 
