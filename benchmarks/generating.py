@@ -83,16 +83,23 @@ class Bench:
 def counted(loops: list[gevent.Greenlet], count: Callable[[], int], for_s: float) -> dict[str, Any]:
     """Return what loops that are under way get done in a while, warm-up apart."""
     gevent.sleep(WARM_S)
-    before, busy_s, began_s = count(), time.process_time(), time.monotonic()
-    gevent.sleep(for_s)
-    took_s = time.monotonic() - began_s
-    done, spent_s = count() - before, time.process_time() - busy_s
+    before, began_s = count(), time.monotonic()
+    spent = cpu_of(lambda: gevent.sleep(for_s))
+    per_s = (count() - before) / (time.monotonic() - began_s)
     gevent.killall(loops)
     return {
-        "requests_per_s": done / took_s,
-        "requests_per_cpu_s": done / spent_s,
-        "cpu_share": spent_s / took_s,
+        "requests_per_s": per_s,
+        "requests_per_cpu_s": per_s / spent["cpu_share"],
+        **spent,
     }
+
+
+def cpu_of(wait: Callable[[], None]) -> dict[str, float]:
+    """Return how busy the process is until `wait` is over."""
+    busy_s, began_s = time.process_time(), time.monotonic()
+    wait()
+    took_s = time.monotonic() - began_s
+    return {"cpu_share": (time.process_time() - busy_s) / took_s}
 
 
 def closed(bench: Bench, visit: Callable[[int], None], for_s: float) -> dict[str, Any]:
@@ -145,21 +152,22 @@ def open_loop(bench: Bench, rate_per_s: int, for_s: float) -> dict[str, Any]:
         max_in_flight=bench.plan.traffic.max_in_flight,
     )
     ends_s = begins_s + WARM_S + for_s
-    busy_s = time.process_time()
+    figures: dict[str, Any] = {}
+
+    def watch() -> None:
+        gevent.sleep(begins_s + WARM_S - bench.clock.now_s())
+        figures.update(cpu_of(lambda: gevent.sleep(ends_s - bench.clock.now_s())))
 
     def work() -> None:
         sweeper = gevent.spawn(bench.deadlines.sweep_forever)
+        gevent.spawn(watch)
         loop.run(ends_s=ends_s, drain_s=3.0, settles_s=1.0)
         sweeper.kill()
         pool.close()
 
     run_in_locust(work)
-    busy_s = time.process_time() - busy_s
     bench.recording.close()
-    return {
-        **measured_in(bench.run, since_s=math.floor(begins_s + WARM_S)),
-        "cpu_share": busy_s / (ends_s - begins_s),
-    }
+    return measured_in(bench.run, since_s=math.floor(begins_s + WARM_S)) | figures
 
 
 def measured_in(run: RunDirectory, *, since_s: int) -> dict[str, Any]:
