@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from chaos import probe
+from chaos.postgres.asking import find_primary
 from chaos.toxiproxy import ToxiproxyApi
 from doorbuster.components import Topology
 from doorbuster.stack.containers import containers
@@ -230,6 +231,29 @@ def test_a_standby_begins_anew_as_a_copy_and_follows(up: Topology, shop: httpx.C
     order_id = reserve(shop, "copied")
     copied = f"SELECT count(*) FROM orders WHERE order_id = '{order_id}'"
     assert eventually(lambda: ask(two.direct_dsn, copied) == 1)
+
+
+def test_a_failover_and_the_way_back_lose_no_order(
+    up: Topology, shop: httpx.Client, drill: Drill
+) -> None:
+    one, two = up.database
+    before = reserve(shop, "before")
+    with drill.inflicted("postgres", name="there", failover={"detection": "1s"}):
+        pass
+    assert find_primary(up.database) is two
+    await_ready(up, up.shop_url)
+    between = reserve(shop, "between")
+    with drill.inflicted("postgres", name="back", failback={}):
+        assert status_of(shop, between) == "pending_payment", "copying disturbs nobody"
+    assert find_primary(up.database) is one
+    assert drill.steps("back") == [
+        *("copied", "following", "fenced", "caught up"),
+        *("standby freed", "promoted", "first write", "copied", "following"),
+    ]
+    assert eventually(lambda: ask(one.direct_dsn, SYNCHRONOUS) is True)
+    await_ready(up, up.shop_url)
+    assert [status_of(shop, order) for order in (before, between)] == ["pending_payment"] * 2
+    assert reserve(shop, "after")
 
 
 def test_what_came_after_the_backup_is_lost_with_both_databases(

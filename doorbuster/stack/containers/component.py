@@ -4,20 +4,18 @@ import io
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError  # type: ignore[import-untyped]
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.network import Network
 
-from doorbuster.components import RUN_MARK
 from doorbuster.errors import DoorbusterError
-from doorbuster.stack.containers.engine import ENGINE_ERRORS, RUN_LABEL, asked
+from doorbuster.stack.containers.engine import ENGINE_ERRORS, asked
+from doorbuster.stack.containers.service import Place, Service, containers_for
 from doorbuster.stack.ports import LOOPBACK
-from doorbuster.stack.ready import Probe, wait_until_ready
+from doorbuster.stack.ready import wait_until_ready
 
 STOP_BOUND_S = 5.0
 KILL_BOUND_S = 10.0
@@ -35,46 +33,13 @@ CONFLICT = 409
 """What the engine answers about the processes of a container that is not running."""
 
 
-@dataclass(frozen=True)
-class Service:
-    """What a container is made of.
-
-    Args:
-        ports: Which port on loopback leads to which port of the container; the first one is the
-            component's address. They are ours to choose: the engine would choose others with each
-            start, and a component that was restarted has to be where it was.
-        aliases: Further names that the other containers reach it by.
-        words: The arguments of the image's program, or of `entrypoint`.
-    """
-
-    name: str
-    image: str
-    ports: Mapping[int, int]
-    ready: Probe
-    environment: Mapping[str, str] = field(default_factory=dict)
-    aliases: tuple[str, ...] = ()
-    entrypoint: tuple[str, ...] | None = None
-    words: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the containers of a run are, and their output."""
-
-    run_id: str
-    network: Network
-    logs: Path
-
-    def labels(self) -> dict[str, str]:
-        return {RUN_LABEL: self.run_id}
-
-
 class ContainerComponent:
     """A service as a `Component`."""
 
     def __init__(self, service: Service, place: Place) -> None:
         self._service = service
-        self._container = container_of(service, place)
+        self._place = place
+        self._made: list[DockerContainer] = []
         self._log = place.logs / f"{service.name}.log"
         self._copying: threading.Thread | None = None
 
@@ -101,7 +66,9 @@ class ContainerComponent:
     def start(self) -> None:
         """Start the container; `wait_ready` is apart, so that several can start at once."""
         with asked(f"start {self.name}"):
-            self._container.start()
+            for container in containers_for(self._service, self._place):
+                self._made.append(container)
+                container.start()
         self._copy_output()
 
     def wait_ready(self) -> None:
@@ -185,11 +152,12 @@ class ContainerComponent:
     def let_go(self) -> None:
         """Close what connects us to the container, once it has been removed."""
         self._await_output()
-        self._container.get_docker_client().client.close()
+        for container in self._made:
+            container.get_docker_client().client.close()
 
     @property
     def _wrapped(self) -> Any:
-        return self._container.get_wrapped_container()
+        return self._made[-1].get_wrapped_container()
 
     def is_up(self) -> bool:
         with asked(f"describe {self.name}"):
@@ -234,26 +202,6 @@ class ContainerComponent:
         """Wait until the end of the output, which comes with the end of the container."""
         if self._copying is not None:
             self._copying.join(KILL_BOUND_S)
-
-
-def container_of(service: Service, place: Place) -> DockerContainer:
-    """Return the container, not yet made, with its ports published on loopback alone."""
-    container = (
-        DockerContainer(service.image)
-        .with_name(f"doorbuster-{place.run_id}-{service.name}")
-        .with_envs(**service.environment, **{RUN_MARK: place.run_id})
-        .with_network(place.network)
-        .with_network_aliases(service.name, *service.aliases)
-        .with_kwargs(labels=place.labels(), entrypoint=service.entrypoint)
-    )
-    if service.words is not None:
-        container.with_command(list(service.words))
-    # Its own way of naming a port of the host means that port on every interface.
-    published: dict[str, Any] = {
-        f"{inside}/tcp": (LOOPBACK, outside) for outside, inside in service.ports.items()
-    }
-    container.ports = published
-    return container
 
 
 def copy_output(container: Any, log: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from doorbuster.stack.containers.component import Service
+from doorbuster.stack.containers.service import Service
 from doorbuster.stack.ports import LOOPBACK
 from doorbuster.stack.postgres import PRIMARY, SHOP, STANDBY, SUPERUSER, objection
 
@@ -121,4 +121,5 @@ class Cluster:
             },
             entrypoint=("bash", "-euc", first + ONCE + RULES + SERVE, "bash"),
             words=tuple(settings),
+            keeps_address=True,
         )

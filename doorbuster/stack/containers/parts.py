@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from doorbuster.stack.containers.component import Service
 from doorbuster.stack.containers.database import POSTGRES_PORT
+from doorbuster.stack.containers.service import Service
 from doorbuster.stack.ports import LOOPBACK
 from doorbuster.stack.postgres import PRIMARY, STANDBY
 from doorbuster.stack.proxies import QUIET

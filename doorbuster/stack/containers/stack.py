@@ -8,13 +8,14 @@ from testcontainers.core.network import Network
 from doorbuster.components import DatabaseNode, Topology
 from doorbuster.stack import postgres
 from doorbuster.stack.containers import parts
-from doorbuster.stack.containers.component import ContainerComponent, Place, Service
+from doorbuster.stack.containers.component import ContainerComponent
 from doorbuster.stack.containers.database import Cluster
 from doorbuster.stack.containers.engine import RUN_LABEL, asked, engine
 from doorbuster.stack.containers.files import ContainerFiles
 from doorbuster.stack.containers.images import Images
 from doorbuster.stack.containers.left import remove_left_containers
 from doorbuster.stack.containers.parts import CONNECTIONS, Connection
+from doorbuster.stack.containers.service import Place, Service
 from doorbuster.stack.order import StackOrder
 from doorbuster.stack.ports import LOOPBACK, free_ports
 from doorbuster.stack.postgres import PRIMARY, STANDBY
