@@ -1,6 +1,7 @@
 """`doorbuster worker`: a part of the crowd from this machine, for a rehearsal on another one."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Final
 
+import psutil
 import typer
 
 from doorbuster.cli.interrupts import Interrupts, listening
@@ -19,6 +21,7 @@ from doorbuster.stack.process import Program, spawn
 WORKER: Final = (sys.executable, "-m", "scenarios.distribution.worker")
 LOOK_EVERY_S: Final = 0.2
 REFUSED: Final = 2
+FOLDER: Final = "doorbuster-worker-"
 
 JoinOption = Annotated[
     str, typer.Option("--join", metavar="HOST:PORT", help="Where the rehearsal waits for workers.")
@@ -32,7 +35,9 @@ def worker(join: JoinOption, within: WithinOption = JOIN_WITHIN_S) -> int:
     """Send a share of the traffic of a rehearsal on another machine, and end with it."""
     host, port = address_of(join, option="--join")
     print(f"looking for a rehearsal at {host}:{port} (Ctrl-C gives up)", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="doorbuster-worker-"))
+    for earlier in left_by_earlier_ones():
+        print(f"an earlier worker recorded what may not have come home: {earlier}")
+    folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-"))
     command = (*WORKER, f"{host}:{port}", f"{within:g}", str(folder))
     program = Program("traffic", command, home=folder, log=folder / "worker.log")
     kept = ""
@@ -70,6 +75,22 @@ def follow(process: "subprocess.Popen[bytes]", interrupts: Interrupts) -> None:
 def show(lines: list[bytes]) -> None:
     for line in lines:
         print(line.decode(errors="replace"), flush=True)
+
+
+def left_by_earlier_ones() -> list[Path]:
+    """Remove the folders of workers that were killed; return what of it may be evidence."""
+    folders = Path(tempfile.gettempdir()).glob(f"{FOLDER}*-*")
+    dead = [folder for folder in folders if not psutil.pid_exists(worker_of(folder))]
+    for folder in dead:
+        if not what_may_be_missing(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+    return [folder / "run" for folder in dead if folder.exists()]
+
+
+def worker_of(folder: Path) -> int:
+    """Return the id of the process that made a folder; our own if the name is none of ours."""
+    found = re.fullmatch(rf"{FOLDER}(\d+)-.+", folder.name)
+    return int(found[1]) if found else os.getpid()
 
 
 def what_may_be_missing(folder: Path) -> str:

@@ -367,6 +367,27 @@ def test_worker_that_somebody_ends_is_lost_at_once(elsewhere: Crew, shop: FakeSh
 
 
 def test_worker_without_a_rehearsal_gives_up() -> None:
+    done = worker_for_nobody()
+    assert "no rehearsal waited for workers at 127.0.0.1:" in done.stderr
+    assert "within 1 s" in done.stderr
+
+
+def test_what_a_killed_worker_left_is_removed_unless_it_is_evidence(tmp_path: Path) -> None:
+    with subprocess.Popen(("true",)) as killed:
+        killed.wait(30)
+    empty, full, living = (
+        tmp_path / f"doorbuster-worker-{pid}-{name}"
+        for pid, name in ((killed.pid, "empty"), (killed.pid, "full"), (os.getpid(), "living"))
+    )
+    for folder in (empty, full, living):
+        (folder / "run" / "operations").mkdir(parents=True)
+    (full / "run" / "operations" / "traffic-0.ndjson").write_text("{}\n")
+    done = worker_for_nobody(TMPDIR=str(tmp_path))
+    assert f"may not have come home: {full / 'run'}\n" in done.stdout
+    assert sorted(tmp_path.iterdir()) == sorted([full, living])
+
+
+def worker_for_nobody(**environment: str) -> "subprocess.CompletedProcess[str]":
     (port,) = free_ports(1)
     command = ("-m", "doorbuster", "worker", "--join", f"127.0.0.1:{port}", "--within", "1")
     done = subprocess.run(
@@ -374,8 +395,9 @@ def test_worker_without_a_rehearsal_gives_up() -> None:
         capture_output=True,
         text=True,
         cwd=REPOSITORY,
+        env=os.environ | environment,
         timeout=60,
         check=False,
     )
     assert done.returncode == 4
-    assert f"no rehearsal waited for workers at 127.0.0.1:{port} within 1 s" in done.stderr
+    return done
